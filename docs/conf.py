@@ -1,0 +1,27 @@
+"""How Sphinx builds these pages: `make docs`, no network needed."""
+
+from importlib.metadata import version as installed_version
+
+project = "zoopt-mo"
+author = "The zoopt-mo authors"
+copyright = "2026, the zoopt-mo authors"
+release = version = installed_version("zoopt-mo")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+# Links into other projects' pages would need their inventories from the network.
+nitpick_ignore_regex = [(r"py:.*", r"(abc|collections|numpy|np|npt|scipy|torch|typing)\..*")]
+
+html_theme = "furo"
+html_title = "zoopt-mo"

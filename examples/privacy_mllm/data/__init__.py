@@ -1,0 +1,1 @@
+"""Clips: the form they travel in, and where they come from."""

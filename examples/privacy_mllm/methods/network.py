@@ -1,0 +1,107 @@
+"""A trained network as an anonymizer: frame by frame, bytes in and bytes out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.methods.pixels import check_pictures, composite, resize, to_bytes
+
+MAX_PIXELS = 1024 * 1024
+"""Pixels of a picture that the network sees whole.
+
+Above, the memory would grow without bound, and tiles would not do: the network's group normalisation looks at
+the whole picture, so their seams would show.
+"""
+
+
+@dataclass(frozen=True)
+class NetworkAnonymizer:
+    """Runs a picture-to-picture network over clips or over one picture of any size.
+
+    A picture of more than ``max_pixels`` is shrunk before the network and enlarged behind it; ``remark`` says
+    so. The network is run in evaluation mode, without gradients, on the device where its parameters are.
+
+    Args:
+        network: Maps ``float32 [b, 3, h, w]`` in [0, 1] to the same shape and range.
+        name: How the table calls it.
+        batch_size: Frames that pass the network at once; bounds the memory.
+        max_pixels: Pixels of the largest picture that the network sees whole.
+    """
+
+    needs_mask: ClassVar[bool] = False
+
+    network: nn.Module
+    name: str
+    batch_size: int = 64
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Check the limits."""
+        for field in ("batch_size", "max_pixels"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"`{field}` must be positive, got {getattr(self, field)}.")
+
+    def remark(self, height: int, width: int) -> str | None:
+        """The size at which the network sees the picture, where it is not the picture's own."""
+        seen = self._seen_size(height, width)
+        if seen == (height, width):
+            return None
+        return f"the network saw it reduced from {width}x{height} to {seen[1]}x{seen[0]} pixels"
+
+    def anonymize(self, clips: Clips) -> Tensor:
+        """All pictures through the network, ``uint8 [n, t, 3, h, w]``."""
+        check_pictures(clips.frames)
+        if clips.frames.numel() == 0:
+            return clips.frames
+        return self._change(clips.frames.flatten(0, 1)).view(clips.frames.shape)
+
+    def __call__(self, picture: Tensor, mask: Tensor | None = None) -> Tensor:
+        """One picture ``uint8 [3, h, w]`` through the network, everywhere or under the mask ``[1, h, w]``."""
+        check_pictures(picture)
+        return composite(picture, self._change(picture[None])[0], mask)
+
+    def _change(self, pictures: Tensor) -> Tensor:
+        with _evaluating(self.network):
+            changed = torch.cat([self._run(part) for part in torch.split(pictures, self.batch_size)])
+        return changed.clone()  # Outside, so that the result is no inference tensor.
+
+    def _run(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        seen = resize(pictures, *self._seen_size(height, width))
+        output = self.network(seen.to(_device(self.network)).float() / 255)
+        if output.shape != seen.shape:
+            raise RuntimeError(f"{self.name} turned pictures {list(seen.shape)} into {list(output.shape)}.")
+        # A NaN would become an arbitrary byte, and a picture of those looks like a success.
+        if not bool(output.isfinite().all()):
+            raise RuntimeError(f"{self.name} gave pixels that are not finite; its weights are broken.")
+        return resize(to_bytes(output * 255).cpu(), height, width)
+
+    def _seen_size(self, height: int, width: int) -> tuple[int, int]:
+        ratio = (self.max_pixels / (height * width)) ** 0.5
+        return (height, width) if ratio >= 1 else (max(1, int(height * ratio)), max(1, int(width * ratio)))
+
+
+def _device(network: nn.Module) -> torch.device:
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; every module gets its own mode back."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,29 @@
+"""The privacy reviewer: a small network that reads private attributes off one frame."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from privacy_mllm.models._blocks import Residual
+
+
+class Reviewer(nn.Module):
+    """A frame classifier of private attributes (53,302 parameters at the default size).
+
+    Args:
+        num_attributes: Number of attributes ``k``.
+        width: Channels of the first convolution.
+    """
+
+    def __init__(self, num_attributes: int = 6, width: int = 16) -> None:
+        super().__init__()
+        self.num_attributes = num_attributes
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.stages = nn.Sequential(Residual(width, 2 * width, 2), Residual(2 * width, 3 * width, 2))
+        # Four quarters of the picture: a card in a corner is not averaged away.
+        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(12 * width, num_attributes))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """One logit an attribute, ``[b, k]``, of frames ``[b, 3, h, w]`` in [0, 1]."""
+        logits: Tensor = self.head(self.stages(self.stem(frames * 2 - 1)))
+        return logits

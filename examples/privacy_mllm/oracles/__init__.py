@@ -1,0 +1,1 @@
+"""Black boxes that answer questions about clips."""

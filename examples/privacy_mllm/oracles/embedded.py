@@ -1,0 +1,89 @@
+"""The embedded black box: a tiny multimodal model that answers questions about the embedded world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from privacy_mllm.data.world import CANDIDATES
+from privacy_mllm.losses import same_words
+from privacy_mllm.models.tiny_mllm import FRAMES, SIZE, TinyMLLM, load_tiny_mllm
+from privacy_mllm.oracles.protocol import Answer
+
+CLIPS_AT_ONCE = 64
+"""Clips looked at in one forward pass; bounds the memory."""
+
+
+class EmbeddedOracle:
+    """Answers questions about clips with a model that runs here, and counts what a cloud would bill.
+
+    It looks at four frames of 64x64, spread evenly over the clip; a picture counts as a clip that stands still.
+    No gradient ever leaves it. An answer's text is the candidate with the highest log-probability.
+
+    Args:
+        model: The model; None for the shipped one.
+    """
+
+    def __init__(self, model: TinyMLLM | None = None) -> None:
+        self._model = (load_tiny_mllm() if model is None else model).eval()
+        self.num_calls = 0
+
+    def ask(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:
+        """Answer ``questions[i]`` about ``clips[i]``, with the log-probabilities of all candidate answers.
+
+        Args:
+            clips: ``uint8 [b, t, 3, h, w]``.
+            questions: One question a clip, of those in ``CANDIDATES``.
+
+        Returns:
+            One answer a clip. Each is one call.
+
+        Raises:
+            TypeError: If `clips` are not ``uint8``.
+            ValueError: If `clips` have another shape or a question is unknown.
+        """
+        _check(clips, questions)
+        self.num_calls += len(questions)
+        answers: dict[int, Answer] = {}
+        with torch.inference_mode():
+            for question in dict.fromkeys(questions):
+                rows = [row for row, asked in enumerate(questions) if asked == question]
+                for part in torch.tensor(rows).split(CLIPS_AT_ONCE):
+                    said = self._answer(clips[part], question)
+                    answers.update(zip(part.tolist(), said, strict=True))
+        return [answers[row] for row in range(len(questions))]
+
+    def can_answer(self, question: str, answer: str) -> bool:
+        """Whether `answer` is a candidate answer to `question`; costs no call."""
+        return any(same_words(answer, candidate) for candidate in CANDIDATES.get(question, ()))
+
+    def _answer(self, clips: Tensor, question: str) -> list[Answer]:
+        candidates = CANDIDATES[question]
+        scores = self._model.score(self._model.see(_as_seen(clips)), question, candidates)
+        return [
+            Answer(candidates[row.argmax()], dict(zip(candidates, row.tolist(), strict=True))) for row in scores
+        ]
+
+
+def _as_seen(clips: Tensor) -> Tensor:
+    """Four frames of 64x64 in [0, 1]."""
+    times = torch.linspace(0, clips.shape[1] - 1, FRAMES).round().long()
+    frames = clips[:, times].flatten(0, 1).float() / 255
+    if frames.shape[-2:] != (SIZE, SIZE):
+        frames = F.interpolate(frames, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    return frames.unflatten(0, (len(clips), FRAMES))
+
+
+def _check(clips: Tensor, questions: Sequence[str]) -> None:
+    if clips.dtype != torch.uint8:
+        raise TypeError(f"`clips` must be uint8, as a file holds them, got {clips.dtype}.")
+    if clips.ndim != 5 or clips.shape[2] != 3 or 0 in clips.shape[1:]:
+        raise ValueError(f"`clips` must have shape [b, t, 3, h, w], got {list(clips.shape)}.")
+    if len(questions) != len(clips):
+        raise ValueError(f"`questions` must have one entry a clip, got {len(questions)} for {len(clips)} clips.")
+    for question in questions:
+        if question not in CANDIDATES:
+            raise ValueError(f"`questions` must be among {list(CANDIDATES)}, got {question!r}.")

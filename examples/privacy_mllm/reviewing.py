@@ -1,0 +1,133 @@
+"""Training a privacy reviewer on labelled clips, and asking it about clips.
+
+The same training makes the shipped reviewer (on raw clips) and the attacker that judges an anonymizer: a reviewer
+fine-tuned on labelled *anonymized* clips. A reviewer that never saw anonymized pictures is fooled long before the
+private attributes are gone, so its verdict says little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from privacy_mllm.models.reviewer import Reviewer
+
+FRAMES_AT_ONCE = 128
+"""Frames judged in one forward pass; bounds the memory."""
+
+Progress = Callable[[int, int], None]
+"""Called with the steps done and the steps in all."""
+
+
+def train_reviewer(
+    frames: Tensor,
+    attributes: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    init: Reviewer | None,
+    batch: int = 48,
+    lr: float = 2.5e-3,
+    progress: Progress | None = None,
+) -> Reviewer:
+    """A reviewer trained on single frames of labelled clips. AdamW, one cycle, half of the batches mirrored.
+
+    Fine-tuning the shipped reviewer for 200 steps takes about 12 seconds of one core. The global random state is
+    neither read nor changed.
+
+    Args:
+        frames: Clips, ``uint8 [n, t, 3, h, w]``.
+        attributes: Their attributes, 0 or 1, ``[n, k]``.
+        steps: Number of steps, positive.
+        seed: Seed of batches and, without `init`, of the first weights.
+        init: The reviewer to start from, which is left unchanged; None for fresh weights.
+        batch: Frames a step.
+        lr: Peak step size.
+        progress: Called after each step with the steps done and ``steps``.
+
+    Returns:
+        The trained reviewer, in evaluation mode.
+
+    Raises:
+        ValueError: If `steps` or `batch` is not positive, or `frames` and `attributes` have different lengths.
+        TypeError: If `frames` are not ``uint8``.
+    """
+    _check_clips(frames)
+    _check_training(len(frames), len(attributes), steps, batch)
+    reviewer = _first_weights(attributes.shape[1], seed, init).train()
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(reviewer.parameters(), lr, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.15)
+    for step in range(steps):
+        pictures, labels = draw_frames(frames, attributes, batch, generator)
+        loss = F.binary_cross_entropy_with_logits(reviewer(pictures), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if progress is not None:
+            progress(step + 1, steps)
+    return reviewer.eval()
+
+
+def review(reviewer: Reviewer, frames: Tensor) -> Tensor:
+    """The reviewer's verdict on whole clips: the mean of the logits of a clip's frames.
+
+    Args:
+        reviewer: The reviewer; it is left in the mode it came in.
+        frames: Clips, ``uint8 [n, t, 3, h, w]``.
+
+    Returns:
+        Logits, ``[n, k]``.
+
+    Raises:
+        TypeError: If `frames` are not ``uint8``.
+        ValueError: If `frames` do not have the shape of clips.
+    """
+    _check_clips(frames)
+    was_training = reviewer.training
+    reviewer.eval()
+    with torch.inference_mode():
+        parts = [reviewer(part.float() / 255) for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
+    reviewer.train(was_training)
+    return torch.cat(parts).clone().reshape(len(frames), frames.shape[1], -1).mean(dim=1)
+
+
+def draw_frames(frames: Tensor, attributes: Tensor, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A random frame each of random clips: pictures ``[batch, 3, h, w]`` in [0, 1] and labels ``[batch, k]``.
+
+    Half of the batches are mirrored as a whole.
+    """
+    clip = torch.randint(len(frames), (batch,), generator=generator)
+    time = torch.randint(frames.shape[1], (batch,), generator=generator)
+    pictures = frames[clip, time].float() / 255
+    if torch.rand((), generator=generator) < 0.5:
+        pictures = pictures.flip(-1)
+    return pictures, attributes[clip].float()
+
+
+def _first_weights(num_attributes: int, seed: int, init: Reviewer | None) -> Reviewer:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        reviewer = Reviewer(num_attributes, width=16 if init is None else init.stem[0].out_channels)
+    if init is not None:
+        reviewer.load_state_dict(init.state_dict())
+    return reviewer
+
+
+def _check_clips(frames: Tensor) -> None:
+    if frames.dtype != torch.uint8:
+        raise TypeError(f"`frames` must be uint8, got {frames.dtype}.")
+    if frames.ndim != 5 or frames.shape[2] != 3:
+        raise ValueError(f"`frames` must have shape [n, t, 3, h, w], got {list(frames.shape)}.")
+
+
+def _check_training(clips: int, labels: int, steps: int, batch: int) -> None:
+    if clips != labels:
+        raise ValueError(f"`attributes` must have one row a clip, got {labels} rows for {clips} clips.")
+    for name, value in (("steps", steps), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be positive, got {value}.")

@@ -1,0 +1,12 @@
+"""Settings shared by every test."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# Torch may take seconds on its first call, so no example has a deadline; in CI the examples never change.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")

@@ -1,0 +1,39 @@
+"""Zeroth-order multi-objective optimization: black boxes and differentiable losses in one step."""
+
+from zoopt_mo.backward import StepReport, backward
+from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection, rademacher, segmented_uniform
+from zoopt_mo.estimators import SPSA, CriticalHistory, Estimate, Estimator
+from zoopt_mo.gains import SpallGains
+from zoopt_mo.minimize import minimize
+from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
+from zoopt_mo.parameters import Parameters
+from zoopt_mo.pareto import dominates, non_dominated
+from zoopt_mo.scalarizers import AugmentedTchebycheff, Scalarizer, Tchebycheff, WeightedSum
+
+__all__ = [
+    "SPSA",
+    "AugmentedTchebycheff",
+    "BlackBox",
+    "Combination",
+    "CriticalHistory",
+    "DenseDirection",
+    "Direction",
+    "Estimate",
+    "Estimator",
+    "Evaluation",
+    "Objective",
+    "Parameters",
+    "Scalarizer",
+    "SignDirection",
+    "SpallGains",
+    "StepReport",
+    "Tchebycheff",
+    "WeightedSum",
+    "WhiteBox",
+    "backward",
+    "dominates",
+    "minimize",
+    "non_dominated",
+    "rademacher",
+    "segmented_uniform",
+]

@@ -1,0 +1,135 @@
+"""Where objectives and scalarizer meet: the gradient of the scalarized loss, put into ``.grad``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
+from zoopt_mo.parameters import Parameters, ParameterSource
+from zoopt_mo.scalarizers import Scalarizer
+
+ScalarizeFunction = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What happened in one step, an entry for each of the ``n`` objectives where there are several.
+
+    Args:
+        names: Names of the objectives ``[n]``.
+        losses: Their losses at theta ``[n]``; a black box's is the mean of its probes.
+        value: The scalarized loss.
+        weights: Derivative of the scalarized loss by each loss ``[n]``.
+        i_max: Objective that the maximum picked, from 0; None where the scalarizer has no maximum.
+        cosines: Cosine between raw and improved estimate ``[n]``, None where nothing was improved.
+        gains: The factors ``1 + I_k`` ``[n]``.
+        gradient_norms: Length of each gradient before clipping ``[n]``.
+        queries: Black-box queries of the step ``[n]``.
+    """
+
+    names: tuple[str, ...]
+    losses: tuple[float, ...]
+    value: float
+    weights: tuple[float, ...]
+    i_max: int | None
+    cosines: tuple[float | None, ...]
+    gains: tuple[float, ...]
+    gradient_norms: tuple[float, ...]
+    queries: tuple[int, ...]
+
+    @property
+    def num_queries(self) -> int:
+        """Black-box queries of the step, all objectives together."""
+        return sum(self.queries)
+
+
+def backward(
+    objectives: Sequence[Objective],
+    scalarizer: ScalarizeFunction,
+    parameters: Parameters | ParameterSource,
+) -> StepReport:
+    r"""Add the gradient of the scalarized loss to ``.grad``; any ``torch.optim`` optimizer then applies it.
+
+    .. math:: \sum_i w_i \, f_i \, (1 + I_i) \, g_i, \qquad w_i = \frac{\partial s}{\partial L_i}
+
+    with :math:`g_i` exact for white boxes and estimated for black boxes, and :math:`f_i` the objective's step factor.
+    With :class:`zoopt_mo.AugmentedTchebycheff` this is equation 11. Costs the queries of each black box's estimator.
+    Parameters are restored bit for bit after probing; if anything fails, ``.grad`` and all estimators are as before.
+
+    Args:
+        objectives: Black and white boxes ``[n]``.
+        scalarizer: Function from losses ``[n]`` to one number ``[]`` that autograd can follow: one of
+            :mod:`zoopt_mo.scalarizers`, or any other with that signature.
+        parameters: A module (its buffers are then protected from the probes), tensors, or :class:`Parameters`.
+
+    Returns:
+        The report of the step.
+
+    Raises:
+        TypeError: If an objective is neither black nor white.
+        ValueError: If there is no objective, or a loss or gradient is not finite.
+
+    Example:
+        >>> import torch
+        >>> import zoopt_mo as zo
+        >>> theta = torch.zeros(2, requires_grad=True)
+        >>> black = zo.BlackBox(lambda: float(theta.sum()), estimator=zo.SPSA(radius=0.1))
+        >>> white = zo.WhiteBox(lambda: ((theta - 1) ** 2).sum())
+        >>> report = zo.backward([black, white], zo.WeightedSum(weights=[0.5, 0.5]), theta)
+        >>> report.num_queries, theta.grad is not None
+        (2, True)
+
+    Reference:
+        Equation 11 of Hui et al. (2026).
+    """
+    theta = Parameters.of(parameters)
+    evaluations = _evaluate(objectives, theta)
+    losses = torch.tensor([evaluation.value for evaluation in evaluations], dtype=torch.float64)
+    value, weights = _differentiate(scalarizer, losses)
+    norms = [evaluation.gradient.norm() for evaluation in evaluations]
+    for objective, evaluation, weight, norm in zip(objectives, evaluations, weights, norms, strict=True):
+        factor = weight * objective.step_factor * evaluation.gain * _shrink(norm, objective.max_norm)
+        if factor != 0.0:
+            theta.add_grad(evaluation.gradient, factor)
+    return StepReport(
+        names=tuple(objective.name for objective in objectives),
+        losses=tuple(losses.tolist()),
+        value=value,
+        weights=tuple(weights),
+        i_max=scalarizer.active_objective(losses) if isinstance(scalarizer, Scalarizer) else None,
+        cosines=tuple(evaluation.cosine for evaluation in evaluations),
+        gains=tuple(evaluation.gain for evaluation in evaluations),
+        gradient_norms=tuple(norms),
+        queries=tuple(evaluation.num_queries for evaluation in evaluations),
+    )
+
+
+def _evaluate(objectives: Sequence[Objective], theta: Parameters) -> list[Evaluation]:
+    """White boxes first, then all queries, then the estimates: a failure leaves every estimator as it was."""
+    if not objectives:
+        raise ValueError("`objectives` must hold at least one objective, got none.")
+    for objective in objectives:
+        if not isinstance(objective, (BlackBox, WhiteBox)):
+            raise TypeError(f"`objectives` must be BlackBox or WhiteBox, got {type(objective).__name__}.")
+    whites = {id(box): box.evaluate(theta) for box in objectives if isinstance(box, WhiteBox)}
+    losses = {id(box): box.query(theta) for box in objectives if isinstance(box, BlackBox)}
+    return [box.conclude(losses[id(box)]) if isinstance(box, BlackBox) else whites[id(box)] for box in objectives]
+
+
+def _differentiate(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float, list[float]]:
+    """The scalarized loss and its derivative by each loss."""
+    with torch.enable_grad():
+        inputs = losses.clone().requires_grad_()
+        value = scalarizer(inputs)
+    if not isinstance(value, Tensor) or value.ndim != 0:
+        raise TypeError(f"`scalarizer` must return a tensor of shape [], got {type(value).__name__}.")
+    (weights,) = torch.autograd.grad(value, inputs)
+    return float(value.detach()), weights.tolist()
+
+
+def _shrink(norm: float, max_norm: float | None) -> float:
+    return 1.0 if max_norm is None or norm <= max_norm else max_norm / norm

@@ -1,0 +1,340 @@
+r"""Directions in parameter space, and combinations of a few of them.
+
+A zeroth-order gradient lives in the span of the few directions that were probed. It is therefore held as a
+:class:`Combination`, coefficients times directions, and not as a dense vector. A direction of signs takes one bit an
+entry: ``p / 8`` bytes instead of ``4 p``. Norms, cosines and averages of such gradients are arithmetic on the
+coefficients and on exact whole-number inner products,
+:math:`d_i \cdot d_j = p - 2\,\mathrm{popcount}(d_i \oplus d_j)`.
+
+Bits come from a counter-based generator (Philox) keyed by seed, step and index. The same three numbers give the same
+direction on every machine and device, in any order, so nothing random has to be stored to resume a run.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoopt_mo._checks import check_count
+
+# Entries decoded at a time: 2^17 signs of four bytes stay in a core's own cache.
+_CHUNK = 1 << 17
+
+Words = npt.NDArray[np.uint64]
+
+
+class Direction(ABC):
+    """A vector ``[p]`` that can be added to parameters and multiplied with other vectors without being copied.
+
+    Args:
+        size: Number of entries ``p``.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = check_count("size", size)
+
+    @abstractmethod
+    def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
+        """Add ``scale`` times the entries from ``start`` on to ``vector``, in place.
+
+        Args:
+            vector: Where to add, one-dimensional; it stands for entries ``start`` to ``start + len(vector)``.
+            scale: Factor of the direction.
+            start: First entry that ``vector`` stands for.
+        """
+
+    @abstractmethod
+    def dot(self, other: Direction | Tensor) -> float:
+        """Inner product with another direction or a tensor ``[p]``.
+
+        Args:
+            other: A direction or one-dimensional tensor of the same size.
+        """
+
+    @abstractmethod
+    def reciprocal(self) -> Direction:
+        """The direction with every entry replaced by one over it, as equation 2 divides by it."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Plain tensors and numbers from which :func:`direction_from_state` makes the direction again."""
+
+
+class SignDirection(Direction):
+    """Entries of +1 and -1, one bit each.
+
+    Args:
+        words: The bits, lowest first, in 64-bit words, ``[ceil(p / 64)]``; a set bit is +1. Bits past ``size`` are
+            cleared.
+        size: Number of entries ``p``.
+    """
+
+    def __init__(self, words: Words, size: int) -> None:
+        super().__init__(size)
+        expected = -(-size // 64)
+        if words.dtype != np.uint64 or words.shape != (expected,):
+            raise ValueError(
+                f"`words` must be uint64 of shape [{expected}] for size {size}, got {words.dtype} {list(words.shape)}."
+            )
+        self.words = words.copy()
+        if size % 64:
+            self.words[-1] &= np.uint64((1 << (size % 64)) - 1)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the packed signs take, in bytes."""
+        return self.words.nbytes
+
+    def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
+        """Add ``scale`` times the signs from ``start`` on to ``vector``, in place."""
+        for first, signs in self._decoded(start, vector):
+            vector[first : first + len(signs)].add_(signs, alpha=scale)
+
+    def dot(self, other: Direction | Tensor) -> float:
+        """Inner product; exact between two directions of signs."""
+        _check_same_size(self.size, other)
+        if isinstance(other, SignDirection):
+            return float(self.size - 2 * int(np.bitwise_count(self.words ^ other.words).sum()))
+        vector = other.vector if isinstance(other, DenseDirection) else other
+        if not isinstance(vector, Tensor):
+            return vector.dot(self)
+        parts = self._decoded(0, vector)
+        return math.fsum(float(torch.dot(signs, vector[first : first + len(signs)])) for first, signs in parts)
+
+    def reciprocal(self) -> SignDirection:
+        """The direction itself: one over a sign is the sign."""
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """The packed bits as a ``uint8`` tensor, and the size."""
+        return {"signs": torch.from_numpy(self.words.view(np.uint8).copy()), "size": self.size}
+
+    def _decoded(self, start: int, like: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Pairs of offset into ``like`` and decoded signs, a cache-sized piece at a time."""
+        table = _sign_table(like.dtype, like.device)
+        packed = self.words.view(np.uint8)
+        step = _CHUNK if like.device.type == "cpu" else len(like)
+        for first in range(0, len(like), max(step, 1)):
+            low, high = start + first, start + min(first + step, len(like))
+            codes = torch.from_numpy(packed[low // 8 : -(-high // 8)]).to(like.device, torch.int32)
+            signs = table.index_select(0, codes).view(-1)
+            yield first, signs[low % 8 : low % 8 + high - low]
+
+
+class DenseDirection(Direction):
+    """Any vector, held as it is.
+
+    Args:
+        vector: The entries, a floating-point tensor ``[p]``; it is not copied.
+    """
+
+    def __init__(self, vector: Tensor) -> None:
+        if vector.ndim != 1 or not vector.is_floating_point():
+            raise ValueError(
+                f"`vector` must be one-dimensional and floating point, got {vector.dtype} {list(vector.shape)}."
+            )
+        super().__init__(vector.numel())
+        self.vector = vector.detach()
+
+    def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
+        """Add ``scale`` times the entries from ``start`` on to ``vector``, in place."""
+        part = self.vector[start : start + len(vector)]
+        vector.add_(part.to(vector.device, vector.dtype), alpha=scale)
+
+    def dot(self, other: Direction | Tensor) -> float:
+        """Inner product, in the precision of the vectors."""
+        _check_same_size(self.size, other)
+        if isinstance(other, SignDirection):
+            return other.dot(self.vector)
+        vector = other.vector if isinstance(other, DenseDirection) else other
+        if not isinstance(vector, Tensor):
+            return vector.dot(self)
+        return float(torch.dot(self.vector, vector.to(self.vector.device, self.vector.dtype)))
+
+    def reciprocal(self) -> DenseDirection:
+        """One over every entry; an entry of zero is an error."""
+        if not bool((self.vector != 0).all()):
+            raise ValueError("`vector` must have no zero entry to be divided by, as equation 2 does.")
+        return DenseDirection(self.vector.reciprocal())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The vector."""
+        return {"vector": self.vector}
+
+
+def direction_from_state(state: Mapping[str, Any]) -> Direction:
+    """Make a direction again from its ``state_dict``.
+
+    Args:
+        state: What :meth:`Direction.state_dict` gave.
+
+    Returns:
+        An equal direction.
+    """
+    if "signs" in state:
+        return SignDirection(state["signs"].cpu().numpy().view(np.uint64), state["size"])
+    return DenseDirection(state["vector"])
+
+
+class Combination:
+    r"""A weighted sum of directions, :math:`\sum_j \beta_j d_j`; never a dense vector unless asked.
+
+    Args:
+        terms: Pairs of coefficient and direction, at least one, all of the same size ``p``.
+
+    Example:
+        >>> import torch
+        >>> from zoopt_mo import Combination, DenseDirection
+        >>> gradient = Combination([(2.0, DenseDirection(torch.tensor([3.0, 4.0])))])
+        >>> gradient.norm()
+        10.0
+        >>> (0.5 * gradient).dense().tolist()
+        [3.0, 4.0]
+    """
+
+    def __init__(self, terms: Sequence[tuple[float, Direction]]) -> None:
+        if not terms:
+            raise ValueError("`terms` must hold at least one pair of coefficient and direction, got none.")
+        sizes = {direction.size for _, direction in terms}
+        if len(sizes) > 1:
+            raise ValueError(f"`terms` must hold directions of one size, got sizes {sorted(sizes)}.")
+        self.terms = tuple((float(coefficient), direction) for coefficient, direction in terms)
+
+    @property
+    def size(self) -> int:
+        """Number of entries ``p``."""
+        return self.terms[0][1].size
+
+    def __add__(self, other: Combination) -> Combination:
+        """The sum of two combinations."""
+        return Combination(self.terms + other.terms)
+
+    def __rmul__(self, factor: float) -> Combination:
+        """The combination times a number."""
+        return Combination([(factor * coefficient, direction) for coefficient, direction in self.terms])
+
+    def add_to(self, vector: Tensor, scale: float = 1.0, *, start: int = 0) -> None:
+        """Add ``scale`` times the entries from ``start`` on to ``vector``, in place.
+
+        Args:
+            vector: Where to add, one-dimensional; it stands for entries ``start`` to ``start + len(vector)``.
+            scale: Factor of the combination.
+            start: First entry that ``vector`` stands for.
+        """
+        for coefficient, direction in self.terms:
+            direction.add_to(vector, scale * coefficient, start=start)
+
+    def dot(self, other: Combination | Tensor) -> float:
+        """Inner product with another combination or a tensor ``[p]``.
+
+        Args:
+            other: A combination or one-dimensional tensor of the same size.
+        """
+        if isinstance(other, Combination):
+            return math.fsum(a * b * d.dot(e) for a, d in self.terms for b, e in other.terms)
+        return math.fsum(a * d.dot(other) for a, d in self.terms)
+
+    def norm(self) -> float:
+        """Euclidean length."""
+        return math.sqrt(max(self.dot(self), 0.0))
+
+    def dense(self, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
+        """The combination as a tensor ``[p]``.
+
+        Args:
+            dtype: Floating-point type of the tensor.
+            device: Where the tensor lies.
+        """
+        vector = torch.zeros(self.size, dtype=dtype, device=device)
+        self.add_to(vector)
+        return vector
+
+    def state_dict(self) -> dict[str, Any]:
+        """Coefficients and directions as plain tensors and numbers."""
+        return {
+            "coefficients": [coefficient for coefficient, _ in self.terms],
+            "directions": [direction.state_dict() for _, direction in self.terms],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Combination:
+        """Make a combination again from its ``state_dict``.
+
+        Args:
+            state: What :meth:`state_dict` gave.
+        """
+        directions = map(direction_from_state, state["directions"])
+        return cls(list(zip(state["coefficients"], directions, strict=True)))
+
+
+DirectionSource = Callable[[int, int, int, int], Direction]
+"""Draws a direction: ``source(size, seed, step, index)``, the same for the same four numbers."""
+
+
+def rademacher(size: int, seed: int, step: int, index: int) -> SignDirection:
+    """Independent signs, +1 or -1 with equal chance.
+
+    Args:
+        size: Number of entries ``p``.
+        seed: Seed of the run.
+        step: Step of the run.
+        index: Which direction of the step.
+
+    Returns:
+        Packed signs.
+
+    Example:
+        >>> from zoopt_mo import rademacher
+        >>> rademacher(10_000_000, seed=0, step=0, index=0).num_bytes
+        1250000
+
+    Reference:
+        Spall (1992), IEEE Transactions on Automatic Control 37(3); the Bernoulli directions of equation 2.
+    """
+    bits = _philox(seed, step, index).random_raw(-(-check_count("size", size) // 64))
+    return SignDirection(np.atleast_1d(np.asarray(bits, dtype=np.uint64)), size)
+
+
+def segmented_uniform(size: int, seed: int, step: int, index: int) -> DenseDirection:
+    """Independent entries, uniform on [-1, -0.5] and [0.5, 1]; the directions of BlackVIP.
+
+    Args:
+        size: Number of entries ``p``.
+        seed: Seed of the run.
+        step: Step of the run.
+        index: Which direction of the step.
+
+    Returns:
+        A dense ``float32`` vector.
+
+    Reference:
+        Oh et al. (2023), BlackVIP, CVPR; SPSA-GC.
+    """
+    numbers = np.random.Generator(_philox(seed, step, index)).uniform(-0.5, 0.5, check_count("size", size))
+    return DenseDirection(torch.from_numpy((numbers + np.copysign(0.5, numbers)).astype(np.float32)))
+
+
+def _philox(seed: int, step: int, index: int) -> np.random.Philox:
+    """A generator of its own for each (seed, step, index); the two low counter words count the drawn numbers."""
+    return np.random.Philox(key=[check_count("seed", seed, least=0), 0], counter=[0, 0, index, step])
+
+
+@functools.lru_cache(maxsize=16)
+def _sign_table(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Row ``b`` holds the eight signs that byte ``b`` stands for, ``[256, 8]``."""
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+    return torch.from_numpy(2.0 * bits - 1.0).to(device, dtype)
+
+
+def _check_same_size(size: int, other: Direction | Tensor) -> None:
+    other_size = other.numel() if isinstance(other, Tensor) else other.size
+    if other_size != size:
+        raise ValueError(f"`other` must have {size} entries, got {other_size}.")

@@ -1,0 +1,132 @@
+"""What every gradient estimator is: it says where to look, and reads the answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zoopt_mo._checks import Floats, check_count, check_vector
+from zoopt_mo.directions import Combination
+
+Losses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an estimator learned from the losses of one step.
+
+    Args:
+        gradient: The estimated gradient, of size ``p``.
+        value: The estimated loss at theta, for which no extra query was spent.
+        gain: Factor ``1 + I_k`` of the step along this gradient; 1 leaves the step as it is.
+        cosine: Cosine between the raw and the improved gradient where a wrapper improved it, else None.
+    """
+
+    gradient: Combination
+    value: float
+    gain: float = 1.0
+    cosine: float | None = None
+
+
+class Estimator(ABC):
+    """Estimates a gradient from losses at displaced parameters; it never calls a model itself.
+
+    :meth:`ask` says where to look, :meth:`tell` takes the losses found there. Between the two the caller may batch,
+    retry, record or replay the queries. Asking again before telling gives the same displacements.
+
+    A method implements ``_ask`` and ``_tell``. Behaviour is changed by wrapping an estimator in another one.
+    """
+
+    def __init__(self) -> None:
+        self._size: int | None = None
+        self._num_asked: int | None = None
+
+    def ask(self, size: int) -> list[Combination]:
+        """Where to look in this step.
+
+        Args:
+            size: Number of parameters ``p``; it must not change from one step to the next.
+
+        Returns:
+            Displacements from theta, one a query ``[q]``.
+
+        Raises:
+            ValueError: If ``size`` differs from the size of the steps before.
+        """
+        check_count("size", size)
+        if self._size not in (None, size):
+            raise ValueError(
+                f"`size` must stay {self._size} for this estimator, got {size}; use a new estimator or call reset()."
+            )
+        self._size = size
+        displacements = self._ask(size)
+        self._num_asked = len(displacements)
+        return displacements
+
+    def tell(self, losses: Floats) -> Estimate:
+        """Read the losses at the displacements of the last :meth:`ask`.
+
+        Args:
+            losses: Losses ``[q]``, in the order asked.
+
+        Returns:
+            The estimate of this step.
+
+        Raises:
+            RuntimeError: If nothing was asked.
+            ValueError: If the number of losses is wrong or one is not finite.
+        """
+        if self._num_asked is None:
+            raise RuntimeError("tell() must follow ask(), but nothing was asked.")
+        checked = check_vector("losses", losses, length=self._num_asked)
+        self._num_asked = None
+        return self._tell(checked)
+
+    @abstractmethod
+    def _ask(self, size: int) -> list[Combination]:
+        """Displacements of this step; must be the same until ``_tell``."""
+
+    @abstractmethod
+    def _tell(self, losses: Losses) -> Estimate:
+        """The estimate from checked losses ``[q]``; moves on to the next step."""
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Forget all steps, as if new.
+
+        Args:
+            seed: A new seed; the old one by default.
+        """
+        self._size = None
+        self._num_asked = None
+        self._reset(seed)
+
+    @abstractmethod
+    def _reset(self, seed: int | None) -> None:
+        """Forget what the method itself holds."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on, as plain numbers and tensors, for ``torch.save``."""
+        return {"size": self._size, **self._state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state; the next step is the same as it would have been.
+
+        Args:
+            state: What :meth:`state_dict` gave on an estimator built with the same arguments.
+        """
+        self._size = state["size"]
+        self._num_asked = None
+        self._load_state(state)
+
+    @abstractmethod
+    def _state(self) -> dict[str, Any]:
+        """The method's own part of ``state_dict``."""
+
+    @abstractmethod
+    def _load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``_state`` gave."""

@@ -1,0 +1,222 @@
+"""The functional front: minimize functions of a numpy vector, scipy style."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zoopt_mo._checks import check_count, check_positive
+from zoopt_mo.backward import ScalarizeFunction, StepReport, backward
+from zoopt_mo.estimators import Estimator
+from zoopt_mo.objectives import BlackBox, Objective, WhiteBox
+from zoopt_mo.parameters import Parameters
+from zoopt_mo.scalarizers import WeightedSum
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+Vector = npt.NDArray[np.float64]
+Function = Callable[[Any], Any]
+
+
+def minimize(
+    objectives: Sequence[Objective | Function] | Function,
+    x0: npt.ArrayLike,
+    *,
+    lr: float | Callable[[int], float],
+    scalarizer: ScalarizeFunction | None = None,
+    estimator: Estimator | None = None,
+    budget: int | None = None,
+    max_steps: int | None = None,
+    seed: int = 0,
+    callback: Callable[[OptimizeResult], None] | None = None,
+) -> OptimizeResult:
+    """Minimize one or several functions of a vector, black and white boxes mixed.
+
+    A plain function ``f(x) -> float`` is a black box with a copy of ``estimator``. ``WhiteBox(f, grad=df)`` brings its
+    gradient; ``WhiteBox(f)`` alone gets a torch tensor, for autograd. ``BlackBox(f, estimator=...)``
+    brings its own estimator. Here all these functions take ``x``.
+
+    Costs the estimators' queries at each step and one query for each black box at the end, so that ``F`` is true at
+    the returned ``x``; all are counted in ``nfev`` and together they stay within ``budget``.
+
+    Args:
+        objectives: One function, or several functions and objectives ``[n]``.
+        x0: Start ``[p]``; it is not changed.
+        lr: Step size, or a function from the step (0, 1, ...) to it, such as :meth:`zoopt_mo.SpallGains.lr_at`.
+        scalarizer: From losses ``[n]`` to one number; needed for several objectives.
+        estimator: How plain functions' gradients are estimated; every one gets a copy with its own seed.
+        budget: Most black-box queries in all.
+        max_steps: Most steps; needed where there is no budget or no black box.
+        seed: Seed of all estimators.
+        callback: Called after every step with the result so far as its one argument, ``intermediate_result``, whose
+            ``F`` are the losses before the step; raising ``StopIteration`` stops.
+
+    Returns:
+        scipy's ``OptimizeResult`` with ``x`` ``[p]``, ``F`` (losses at ``x``, ``[n]``), ``fun`` (scalarized), ``nfev``
+        (evaluations of each objective, ``[n]``), ``nit``, ``history`` (a :class:`StepReport` a step), ``success``,
+        ``status`` (0 budget or steps spent, 99 stopped by the callback) and ``message``.
+
+    Raises:
+        TypeError: If a plain function has no ``estimator``, or several objectives have no ``scalarizer``.
+        ValueError: If a bound is missing, ``x0`` is not a finite vector, or a loss is not finite.
+
+    Example:
+        >>> import zoopt_mo as zo
+        >>> black = lambda x: float(((x - 1) ** 2).sum())
+        >>> white = zo.WhiteBox(lambda x: float((x**2).sum()), grad=lambda x: 2 * x)
+        >>> scalarizer = zo.WeightedSum(weights=[0.5, 0.5])
+        >>> lr = zo.SpallGains(lr=0.2, radius=0.01).lr_at
+        >>> result = zo.minimize(
+        ...     [black, white], [3.0, 3.0], lr=lr, scalarizer=scalarizer, estimator=zo.SPSA(radius=0.01), budget=2001
+        ... )
+        >>> result.x.round(1).tolist(), result.nfev.tolist()
+        ([0.5, 0.5], [2001, 1001])
+    """
+    x = _start(x0)
+    theta = torch.from_numpy(x).requires_grad_()
+    boxes = _bind(objectives, x, theta, estimator, seed)
+    scalarize = _scalarizer_for(boxes, scalarizer)
+    if max_steps is None and (budget is None or not any(isinstance(box, BlackBox) for box in boxes)):
+        raise ValueError("`max_steps` must be given where no `budget` of black-box queries ends the run.")
+    run = _Run(boxes, scalarize, theta, x)
+    rate = _as_schedule(lr)
+    status, message = 0, "all steps were taken"
+    while max_steps is None or run.num_steps < max_steps:
+        if budget is not None and not run.fits(check_count("budget", budget, least=0)):
+            message = "the budget of queries is spent"
+            break
+        run.step(rate(run.num_steps))
+        try:
+            if callback is not None:
+                callback(run.result(run.history[-1].losses))
+        except StopIteration:
+            status, message = 99, "`callback` raised StopIteration"
+            break
+    return run.finish(status, message)
+
+
+class _Run:
+    """One minimization: the point, its objectives and what they cost."""
+
+    def __init__(
+        self, boxes: list[BlackBox | WhiteBox], scalarize: ScalarizeFunction, theta: Tensor, x: Vector
+    ) -> None:
+        self.boxes, self.scalarize, self.theta, self.x = boxes, scalarize, theta, x
+        self.parameters = Parameters(theta)
+        self.history: list[StepReport] = []
+
+    @property
+    def num_steps(self) -> int:
+        return len(self.history)
+
+    def fits(self, budget: int) -> bool:
+        """Whether one more step and the final evaluation stay within the budget."""
+        blacks = [box for box in self.boxes if isinstance(box, BlackBox)]
+        spent = sum(box.num_queries for box in blacks)
+        step = sum(len(box.estimator.ask(self.parameters.size)) for box in blacks)
+        return spent + step + len(blacks) <= budget
+
+    def step(self, lr: float) -> None:
+        report = backward(self.boxes, self.scalarize, self.parameters)
+        gradient = self.theta.grad
+        if gradient is not None:
+            self.x -= lr * gradient.numpy()
+        self.theta.grad = None
+        self.history.append(report)
+
+    def result(self, losses: Sequence[float], **fields: object) -> OptimizeResult:
+        from scipy.optimize import OptimizeResult
+
+        whites = self.num_steps + bool(fields)  # one evaluation a step, and the last one
+        nfev = [box.num_queries if isinstance(box, BlackBox) else whites for box in self.boxes]
+        values = np.array(losses)
+        fun = float(self.scalarize(torch.from_numpy(values)))
+        return OptimizeResult(
+            x=self.x.copy(), F=values, fun=fun, nfev=np.array(nfev), nit=self.num_steps, history=self.history, **fields
+        )
+
+    def finish(self, status: int, message: str) -> OptimizeResult:
+        losses = [self._evaluate(box) for box in self.boxes]
+        return self.result(losses, success=status == 0, status=status, message=message)
+
+    def _evaluate(self, box: BlackBox | WhiteBox) -> float:
+        if isinstance(box, BlackBox):
+            box.num_queries += 1
+        with torch.no_grad():
+            return float(box.loss()) if box.loss is not None else float("nan")
+
+
+def _as_schedule(lr: float | Callable[[int], float]) -> Callable[[int], float]:
+    if callable(lr):
+        return lr
+    fixed = check_positive("lr", lr)
+    return lambda _step: fixed
+
+
+def _start(x0: npt.ArrayLike) -> Vector:
+    x = np.array(x0, dtype=np.float64)
+    if x.ndim != 1 or x.size == 0 or not np.isfinite(x).all():
+        raise ValueError(f"`x0` must be a finite vector of at least one number, got {x0!r}.")
+    return x
+
+
+def _scalarizer_for(boxes: list[BlackBox | WhiteBox], scalarizer: ScalarizeFunction | None) -> ScalarizeFunction:
+    if scalarizer is not None:
+        return scalarizer
+    if len(boxes) > 1:
+        raise TypeError(f"`scalarizer` must be given for {len(boxes)} objectives.")
+    return WeightedSum(weights=[1.0])
+
+
+def _bind(
+    objectives: Sequence[Objective | Function] | Function,
+    x: Vector,
+    theta: Tensor,
+    estimator: Estimator | None,
+    seed: int,
+) -> list[BlackBox | WhiteBox]:
+    """Turn functions of ``x`` into objectives without arguments, each estimator a copy with a seed of its own."""
+    given = list(objectives) if isinstance(objectives, Sequence) else [objectives]
+    seeds = np.random.SeedSequence(check_count("seed", seed, least=0)).generate_state(max(len(given), 1), np.uint64)
+    return [_bind_one(box, x, theta, estimator, int(own)) for box, own in zip(given, seeds, strict=False)]
+
+
+def _bind_one(
+    box: Objective | Function, x: Vector, theta: Tensor, estimator: Estimator | None, seed: int
+) -> BlackBox | WhiteBox:
+    if isinstance(box, WhiteBox):
+        return _bind_white(box, x, theta)
+    if isinstance(box, BlackBox):
+        return _bind_black(box, box.loss, x, seed)
+    if isinstance(box, Objective) or not callable(box):
+        raise TypeError(f"`objectives` must be functions, BlackBox or WhiteBox, got {type(box).__name__}.")
+    if estimator is None:
+        raise TypeError("`estimator` must be given for a plain function, whose gradient is estimated.")
+    named = BlackBox(box, estimator=estimator, name=getattr(box, "__name__", "black box"))
+    return _bind_black(named, box, x, seed)
+
+
+def _bind_white(box: WhiteBox, x: Vector, theta: Tensor) -> WhiteBox:
+    loss, grad = box.loss, box.grad
+    bound = copy.copy(box)
+    bound.loss = (lambda: loss(theta)) if grad is None else (lambda: loss(x.copy()))
+    bound.grad = None if grad is None else (lambda: grad(x.copy()))
+    return bound
+
+
+def _bind_black(box: BlackBox, function: Function | None, x: Vector, seed: int) -> BlackBox:
+    if function is None:
+        raise TypeError("`objectives` of minimize must be functions of x; `render` and `judge` are for backward.")
+    bound = copy.copy(box)
+    bound.loss = lambda: function(x.copy())
+    bound.num_queries = 0
+    bound.estimator = copy.deepcopy(box.estimator)
+    bound.estimator.reset(seed=seed)
+    return bound

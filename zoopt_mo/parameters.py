@@ -1,0 +1,193 @@
+"""One flat view of parameters, wherever they live, that can be moved for a probe and put back bit for bit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from zoopt_mo.directions import Combination
+
+ParameterSource = nn.Module | Tensor | npt.NDArray[np.floating[Any]] | Iterable[Tensor]
+Mover = Callable[[Combination], None]
+
+
+class Parameters:
+    """The parameters theta ``[p]`` of an array, of tensors or of a module, seen as one vector.
+
+    Nothing is copied: the tensors are changed in place. Given a module, only its trainable parameters count, and its
+    buffers (such as batch-norm statistics) are left as they were after probing.
+
+    Args:
+        source: A module, a tensor, several tensors, or a writable floating-point numpy array.
+        select: For a module: which parameters to use, by name; all trainable ones by default.
+
+    Raises:
+        TypeError: If ``source`` is none of these, or not floating point.
+        ValueError: If nothing is trainable, or tensors differ in dtype or device, or one occurs twice.
+
+    Example:
+        >>> import torch
+        >>> from zoopt_mo import Parameters
+        >>> layer = torch.nn.Linear(3, 2)
+        >>> Parameters(layer).size
+        8
+        >>> Parameters(layer, select=lambda name: name == "bias").size
+        2
+    """
+
+    def __init__(self, source: ParameterSource, *, select: Callable[[str], bool] | None = None) -> None:
+        if select is not None and not isinstance(source, nn.Module):
+            raise TypeError(f"`select` needs a module as `source`, got {type(source).__name__}.")
+        self.tensors = _tensors_of(source, select)
+        self._buffers = list(source.buffers()) if isinstance(source, nn.Module) else []
+        _check_alike(self.tensors)
+        self.size = sum(tensor.numel() for tensor in self.tensors)
+        self.dtype = self.tensors[0].dtype
+        self.device = self.tensors[0].device
+
+    @classmethod
+    def of(cls, source: Parameters | ParameterSource) -> Parameters:
+        """The flat view of ``source``, or ``source`` itself if it is one.
+
+        Args:
+            source: A flat view, or anything that one can be made of.
+        """
+        return source if isinstance(source, Parameters) else cls(source)
+
+    @torch.no_grad()
+    def flat(self) -> Tensor:
+        """A copy of theta ``[p]``."""
+        return torch.cat([tensor.reshape(-1) for tensor in self.tensors])
+
+    @torch.no_grad()
+    def assign(self, theta: Tensor) -> None:
+        """Set the parameters to ``theta``.
+
+        Args:
+            theta: New values ``[p]``.
+        """
+        if theta.shape != (self.size,):
+            raise ValueError(f"`theta` must have shape [{self.size}], got {list(theta.shape)}.")
+        for start, tensor in self._segments():
+            tensor.copy_(theta[start : start + tensor.numel()].view_as(tensor))
+
+    @torch.no_grad()
+    def add(self, combination: Combination, scale: float = 1.0) -> None:
+        """Add ``scale`` times ``combination`` to the parameters, in place.
+
+        Args:
+            combination: What to add, of size ``p``.
+            scale: Its factor.
+        """
+        self._check_size(combination)
+        for start, tensor in self._segments():
+            _add_segment(tensor, combination, scale, start)
+
+    @contextlib.contextmanager
+    def probing(self) -> Iterator[Mover]:
+        """Move theta for probes; on leaving, also by an exception, every bit is as before.
+
+        Yields:
+            A function that sets the parameters to theta plus a displacement. Every displacement starts from the
+            theta held on entry, so nothing drifts.
+        """
+        theta = self.flat()
+        buffers = [buffer.clone() for buffer in self._buffers]
+
+        def move(displacement: Combination) -> None:
+            self._restore(theta, buffers)
+            self.add(displacement)
+
+        try:
+            yield move
+        finally:
+            self._restore(theta, buffers)
+
+    @torch.no_grad()
+    def add_grad(self, combination: Combination, scale: float = 1.0) -> None:
+        """Add ``scale`` times ``combination`` to ``.grad``, which is made where there is none.
+
+        Args:
+            combination: A gradient of size ``p``.
+            scale: Its factor.
+        """
+        self._check_size(combination)
+        for start, tensor in self._segments():
+            if tensor.grad is None:
+                tensor.grad = torch.zeros_like(tensor)
+            _add_segment(tensor.grad, combination, scale, start)
+
+    def _segments(self) -> Iterator[tuple[int, Tensor]]:
+        start = 0
+        for tensor in self.tensors:
+            yield start, tensor
+            start += tensor.numel()
+
+    @torch.no_grad()
+    def _restore(self, theta: Tensor, buffers: list[Tensor]) -> None:
+        self.assign(theta)
+        for buffer, kept in zip(self._buffers, buffers, strict=True):
+            buffer.copy_(kept)
+
+    def _check_size(self, combination: Combination) -> None:
+        if combination.size != self.size:
+            raise ValueError(f"`combination` must have {self.size} entries, got {combination.size}.")
+
+
+def _add_segment(tensor: Tensor, combination: Combination, scale: float, start: int) -> None:
+    if tensor.is_contiguous():
+        combination.add_to(tensor.view(-1), scale, start=start)
+        return
+    moved = tensor.reshape(-1)  # a copy, in the order of the flat view
+    combination.add_to(moved, scale, start=start)
+    tensor.copy_(moved.view_as(tensor))
+
+
+def _tensors_of(source: ParameterSource, select: Callable[[str], bool] | None) -> list[Tensor]:
+    if isinstance(source, nn.Module):
+        named = [(name, p) for name, p in source.named_parameters() if p.requires_grad]
+        tensors: list[Tensor] = [p for name, p in named if select is None or select(name)]
+        if not tensors:
+            chosen = "" if select is None else " that `select` accepts"
+            raise ValueError(
+                f"`source` must have a trainable parameter{chosen}, got {type(source).__name__} with none."
+            )
+        return tensors
+    if isinstance(source, np.ndarray):
+        return [_tensor_of_array(source)]
+    tensors = [source] if isinstance(source, Tensor) else list(source)
+    if not tensors:
+        raise ValueError("`source` must hold at least one tensor, got none.")
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise TypeError(f"`source` must hold floating-point tensors, got {kind}.")
+    return tensors
+
+
+def _tensor_of_array(array: npt.NDArray[np.floating[Any]]) -> Tensor:
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise TypeError(f"`source` must be a floating-point array, got {array.dtype}.")
+    if not array.flags.writeable:
+        raise ValueError("`source` must be a writable array, got a read-only one.")
+    return torch.from_numpy(array)
+
+
+def _check_alike(tensors: list[Tensor]) -> None:
+    dtypes = {str(tensor.dtype) for tensor in tensors}
+    if len(dtypes) > 1:
+        raise ValueError(f"`source` must hold tensors of one dtype, got {sorted(dtypes)}.")
+    devices = {str(tensor.device) for tensor in tensors}
+    if len(devices) > 1:
+        raise ValueError(f"`source` must hold tensors on one device, got {sorted(devices)}.")
+    if sum(tensor.numel() for tensor in tensors) == 0:
+        raise ValueError("`source` must hold at least one number, got none.")
+    places = [tensor.data_ptr() for tensor in tensors if tensor.numel()]
+    if len(set(places)) < len(places):
+        raise ValueError("`source` must hold every tensor once, got one that occurs twice.")
