@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 # A stamp says what is installed; a change of these two files installs again.
 RUN := .venv/.installed-run
@@ -28,7 +28,7 @@ lint: $(DEV) ## Ruff, its formatter, and mypy --strict
 	$(BIN)/mypy
 
 docs: $(DEV) ## Build docs/_build/html; a warning is an error
-	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build/html
+	$(BIN)/sphinx-build --quiet --fresh-env --nitpicky --fail-on-warning --keep-going docs docs/_build/html
 
 check: lint test docs ## All of the above but the demo: run it before a commit
 
@@ -45,11 +45,11 @@ $(BIN)/pip:
 	$(PYTHON) -m venv .venv
 
 $(RUN): $(SETUP) | $(BIN)/pip
-	@echo "Installing into .venv (the first time downloads PyTorch)"
+	@echo "Installing into .venv; the first time this downloads PyTorch"
 	$(INSTALL) -e ".[privacy,video]"
 	@touch $@
 
 $(DEV): $(SETUP) | $(BIN)/pip
-	@echo "Installing into .venv (the first time downloads PyTorch)"
+	@echo "Installing into .venv; the first time this downloads PyTorch"
 	$(INSTALL) -e ".[dev]"
 	@touch $(RUN) $@

@@ -14,14 +14,19 @@ myst_heading_anchors = 3
 
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints = "signature"
+maximum_signature_line_length = 88
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Reference"]
 
-# Links into other projects' pages would need their inventories from the network.
-nitpick_ignore_regex = [(r"py:.*", r"(abc|collections|numpy|np|npt|scipy|torch|typing)\..*")]
+# Links into other projects' pages would need their inventories from the network; names of types have no page.
+type_names = "DirectionSource|Function|OptimizeResult|ParameterSource|ScalarizeFunction|Tensor|Words"
+nitpick_ignore_regex = [
+    (r"py:.*", r"(abc|collections|numpy|np|npt|scipy|torch|typing)\..*"),
+    (r"py:class", type_names),
+]
 
 html_theme = "furo"
 html_title = "zoopt-mo"

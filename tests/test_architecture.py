@@ -77,9 +77,7 @@ def complaint(importer: str, imported: str) -> str | None:
 def violations(sources: Mapping[str, str]) -> list[str]:
     """Every rule broken by the modules in ``sources`` (dotted name -> source), as sentences."""
     homeless = [f"{name} has no place in LAYERS" for name in sources if name.split(".")[1] not in LEVEL]
-    imports = (
-        (name, target) for name, source in sources.items() for target in imported_modules(name, source)
-    )
+    imports = ((name, target) for name, source in sources.items() for target in imported_modules(name, source))
     found = (complaint(importer, imported) for importer, imported in imports)
     return homeless + [sentence for sentence in found if sentence]
 
@@ -184,3 +182,7 @@ def test_importing_the_application_loads_no_extra_that_only_some_users_need() ->
     assert "privacy_mllm.losses" in modules
     loaded = loaded_after(f"import {', '.join(name for name in modules if not name.endswith('.__main__'))}")
     assert loaded & {"av", "openai", "transformers", "accelerate"} == set()
+
+
+def test_the_command_line_answers_help_without_loading_torch() -> None:
+    assert "torch" not in loaded_after("import privacy_mllm.cli")

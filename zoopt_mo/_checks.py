@@ -56,6 +56,14 @@ def check_count(name: str, value: int, *, least: int = 1) -> int:
     return int(value)
 
 
+def check_seed(name: str, value: int) -> int:
+    """A whole number that fits the generator's key of 64 bits."""
+    seed = check_count(name, value, least=0)
+    if seed >= 2**64:
+        raise ValueError(f"`{name}` must be below 2^64, got {value}.")
+    return seed
+
+
 def check_vector(name: str, values: Floats, *, length: int | None = None) -> npt.NDArray[np.float64]:
     """A finite one-dimensional ``float64`` array, of the given length if one is given."""
     array = np.asarray(values, dtype=np.float64)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zoopt_mo._checks import check_count
+from zoopt_mo._checks import check_count, check_seed
 
 # Entries decoded at a time: 2^17 signs of four bytes stay in a core's own cache.
 _CHUNK = 1 << 17
@@ -95,6 +95,7 @@ class SignDirection(Direction):
 
     def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
         """Add ``scale`` times the signs from ``start`` on to ``vector``, in place."""
+        _check_within(self.size, vector, start)
         for first, signs in self._decoded(start, vector):
             vector[first : first + len(signs)].add_(signs, alpha=scale)
 
@@ -106,6 +107,7 @@ class SignDirection(Direction):
         vector = other.vector if isinstance(other, DenseDirection) else other
         if not isinstance(vector, Tensor):
             return vector.dot(self)
+        vector = _widened(vector)
         parts = self._decoded(0, vector)
         return math.fsum(float(torch.dot(signs, vector[first : first + len(signs)])) for first, signs in parts)
 
@@ -146,18 +148,20 @@ class DenseDirection(Direction):
 
     def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
         """Add ``scale`` times the entries from ``start`` on to ``vector``, in place."""
+        _check_within(self.size, vector, start)
         part = self.vector[start : start + len(vector)]
         vector.add_(part.to(vector.device, vector.dtype), alpha=scale)
 
     def dot(self, other: Direction | Tensor) -> float:
-        """Inner product, in the precision of the vectors."""
+        """Inner product, in the precision of the vectors; half precision is multiplied in single."""
         _check_same_size(self.size, other)
         if isinstance(other, SignDirection):
             return other.dot(self.vector)
         vector = other.vector if isinstance(other, DenseDirection) else other
         if not isinstance(vector, Tensor):
             return vector.dot(self)
-        return float(torch.dot(self.vector, vector.to(self.vector.device, self.vector.dtype)))
+        own = _widened(self.vector)
+        return float(torch.dot(own, vector.to(own.device, own.dtype)))
 
     def reciprocal(self) -> DenseDirection:
         """One over every entry; an entry of zero is an error."""
@@ -324,7 +328,9 @@ def segmented_uniform(size: int, seed: int, step: int, index: int) -> DenseDirec
 
 def _philox(seed: int, step: int, index: int) -> np.random.Philox:
     """A generator of its own for each (seed, step, index); the two low counter words count the drawn numbers."""
-    return np.random.Philox(key=[check_count("seed", seed, least=0), 0], counter=[0, 0, index, step])
+    # Arrays of whole words: a list with a seed of 2^63 or above would be rounded as a float.
+    key = np.array([check_seed("seed", seed), 0], dtype=np.uint64)
+    return np.random.Philox(key=key, counter=np.array([0, 0, index, step], dtype=np.uint64))
 
 
 @functools.lru_cache(maxsize=16)
@@ -332,6 +338,18 @@ def _sign_table(dtype: torch.dtype, device: torch.device) -> Tensor:
     """Row ``b`` holds the eight signs that byte ``b`` stands for, ``[256, 8]``."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
     return torch.from_numpy(2.0 * bits - 1.0).to(device, dtype)
+
+
+def _widened(vector: Tensor) -> Tensor:
+    """Half precision as single: a sum of squares overflows ``float16`` at 65504."""
+    return vector.float() if vector.dtype in (torch.float16, torch.bfloat16) else vector
+
+
+def _check_within(size: int, vector: Tensor, start: int) -> None:
+    if start < 0 or start + len(vector) > size:
+        raise ValueError(
+            f"`vector` must lie within the {size} entries, got entries {start} to {start + len(vector)}."
+        )
 
 
 def _check_same_size(size: int, other: Direction | Tensor) -> None:

@@ -14,6 +14,9 @@ from privacy_mllm.reviewing import Progress, draw_frames
 RECONSTRUCTION_WEIGHT = 2.0
 """Weight of the mean absolute error that keeps the warm start's output an image of its input."""
 
+REVIEWER_STEPS = 1
+"""Steps of the reviewer after each step of the U-Net, each on other frames."""
+
 
 def train_identity(
     frames: Tensor, *, steps: int, seed: int, batch: int = 24, lr: float = 6e-3, progress: Progress | None = None
@@ -94,6 +97,11 @@ def train_warm(
         loss.backward()
         optimizer.step()
         _review_step(reviewer.train(), adversary, output.detach(), labels)
+        for _ in range(REVIEWER_STEPS - 1):
+            pictures, labels = draw_frames(frames, attributes, batch, generator)
+            with torch.no_grad():
+                output = network(pictures)
+            _review_step(reviewer, adversary, output, labels)
         if progress is not None:
             progress(step + 1, steps)
     network.eval()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 

@@ -21,9 +21,7 @@ LOGIT_LIMIT = 6.0
 """Beyond this logit a reviewer counts as certain: ``sigmoid(6) = .9975``."""
 
 
-def utility_loss(
-    answers: Sequence[Answer], targets: Sequence[tuple[str, ...]], kind: str = "logprob"
-) -> Tensor:
+def utility_loss(answers: Sequence[Answer], targets: Sequence[tuple[str, ...]], kind: str = "logprob") -> Tensor:
     r"""The loss of utility of each answer, bounded on both sides.
 
     ``"logprob"``: :math:`\min(6, -\max_{a \in \text{accepted}} \log p(a))`, where the model's log-probabilities

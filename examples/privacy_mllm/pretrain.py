@@ -121,13 +121,17 @@ def make_reviewer_and_unets(out: Path, recipe: Recipe, report: Progress) -> None
         frames, attributes, steps=recipe.reviewer_steps, seed=SEED, init=None, progress=partial(report, "reviewer")
     )
     _save(reviewer, out, "reviewer")
-    network = train_identity(
-        frames, steps=recipe.identity_steps, seed=SEED, progress=partial(report, "unet_identity")
-    )
+    network = train_identity(frames, steps=recipe.identity_steps, seed=SEED, progress=partial(report, "unet_identity"))
     _save(network, out, "unet_identity")
     adversary = copy.deepcopy(reviewer)
     train_warm(
-        network, adversary, frames, attributes, steps=recipe.warm_steps, seed=SEED, progress=partial(report, "unet_warm")
+        network,
+        adversary,
+        frames,
+        attributes,
+        steps=recipe.warm_steps,
+        seed=SEED,
+        progress=partial(report, "unet_warm"),
     )
     _save(network, out, "unet_warm")
     _save(adversary, out, "reviewer_warm")

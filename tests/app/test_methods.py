@@ -61,7 +61,7 @@ def make_clips(count: int = 2, frames: int = 4, size: int = 64, people: bool = T
     pictures = torch.randint(0, 256, (count, frames, 3, size, size), dtype=torch.uint8, generator=generator)
     where = torch.zeros(count, frames, 1, size, size, dtype=torch.uint8)
     where[..., 10:20, 5:9] = 255
-    where[..., 15, 9:12] = 100
+    where[..., 15:16, 9:12] = 100
     where[..., 40:50, 40:60] = 255
     return Clips(
         frames=pictures,
@@ -270,10 +270,8 @@ def test_picture_methods_change_only_under_the_mask(method: PictureMethod, size:
     assert torch.equal(changed[outside], picture[outside])
 
 
-@pytest.mark.parametrize("method", PICTURE_METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", PICTURE_METHODS[:-1], ids=lambda method: method.name)
 def test_a_photograph_changes_as_much_as_a_small_copy_of_it(method: PictureMethod) -> None:
-    if isinstance(method, NetworkAnonymizer):
-        pytest.skip("a network has no kernel to scale")
     large, mask = photograph(), torch.ones(1, 512, 512)
     loss = (method(large, mask).float() - large.float()).abs().mean()
     small = large[:, ::3, ::3].contiguous()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoopt_mo._checks import check_count, check_positive
+from zoopt_mo._checks import check_count, check_positive, check_seed
 from zoopt_mo.directions import Combination, Direction, DirectionSource, rademacher
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses
 
@@ -56,19 +56,21 @@ class SPSA(Estimator):
         self.radius = radius if callable(radius) else check_positive("radius", radius)
         self.num_pairs = check_count("num_pairs", num_pairs)
         self.directions = directions
-        self.seed = check_count("seed", seed, least=0)
+        self.seed = check_seed("seed", seed)
         self._step = 0
         self._drawn: list[Direction] = []
+        self._drawn_radius = 0.0
 
     def _ask(self, size: int) -> list[Combination]:
         if not self._drawn:
+            self._drawn_radius = self._current_radius()
             self._drawn = [self.directions(size, self.seed, self._step, index) for index in range(self.num_pairs)]
-        radius = self._current_radius()
+        radius = self._drawn_radius
         return [Combination([(sign * radius, direction)]) for direction in self._drawn for sign in (1.0, -1.0)]
 
     def _tell(self, losses: Losses) -> Estimate:
         pairs = losses.reshape(self.num_pairs, 2)
-        slopes = (pairs[:, 0] - pairs[:, 1]) / (2 * self._current_radius() * self.num_pairs)
+        slopes = (pairs[:, 0] - pairs[:, 1]) / (2 * self._drawn_radius * self.num_pairs)
         gradient = Combination([(slope, d.reciprocal()) for slope, d in zip(slopes, self._drawn, strict=True)])
         self._drawn = []
         self._step += 1
@@ -78,7 +80,7 @@ class SPSA(Estimator):
         return check_positive("radius", self.radius(self._step)) if callable(self.radius) else self.radius
 
     def _reset(self, seed: int | None) -> None:
-        self.seed = self.seed if seed is None else check_count("seed", seed, least=0)
+        self.seed = self.seed if seed is None else check_seed("seed", seed)
         self._step = 0
         self._drawn = []
 

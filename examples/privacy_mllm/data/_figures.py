@@ -28,20 +28,22 @@ _DARK, _LIPS = torch.full((3,), 0.05), torch.tensor([0.75, 0.12, 0.15])
 
 # Lengths in body heights.
 _THIGH, _ARM, _TRUNK, _HEAD = 0.22, 0.165, 0.30, 0.085
-_FRONT, _BACK = 1.0, -1.0
+
+Limb = tuple[Tensor, Tensor, Tensor]
+"""Upper end, joint and lower end, each ``[n, t, 2]``."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """Where the parts of a person are: points ``[n, t, 2]``; arms and legs as (upper end, joint, lower end)."""
+    """Where the parts of a person are: points ``[n, t, 2]``, and its height ``[n]``."""
 
     neck: Tensor
     hip: Tensor
     head: Tensor
-    arm: tuple[Tensor, Tensor, Tensor]
-    other_arm: tuple[Tensor, Tensor, Tensor]
-    leg: tuple[Tensor, Tensor, Tensor]
-    other_leg: tuple[Tensor, Tensor, Tensor]
+    arm: Limb
+    other_arm: Limb
+    leg: Limb
+    other_leg: Limb
     size: Tensor
 
 
@@ -57,30 +59,24 @@ def place_body(pose: Pose, person: Person, *, size: Tensor, x: Tensor, ground: T
         facing: 1 to the right, -1 to the left, ``[n]``.
     """
     tall, way = size[:, None], facing[:, None]
-    legs = [
-        _THIGH * tall * (pose[f"{side}thigh"].cos() + pose[f"{side}shin"].cos()) for side in ("", "other_")
-    ]
-    hip_y = ground[:, None] - torch.maximum(*legs) - pose["rise"] * tall
+    reach = torch.maximum(
+        pose["thigh"].cos() + pose["shin"].cos(), pose["other_thigh"].cos() + pose["other_shin"].cos()
+    )
+    hip_y = ground[:, None] - (_THIGH * reach + pose["rise"]) * tall
     hip = torch.stack([x[:, None] + 0.8 * way * pose["advance"], hip_y], dim=-1)
     leaning = torch.stack([pose["lean"].sin() * way, -pose["lean"].cos()], dim=-1)
     neck = hip + leaning * _TRUNK * tall[..., None]
     upward = torch.stack([leaning[..., 0] * 1.2, torch.full_like(hip_y, -1.25)], dim=-1)
-
-    def limb(name: str, joint: str, root: Tensor, side: float, spread: Tensor, length: float) -> tuple[Tensor, ...]:
-        start = root + torch.stack([spread * side * way, torch.zeros_like(way)], dim=-1)
-        middle = start + _toward(pose[name], way) * length * tall[..., None]
-        return start, middle, middle + _toward(pose[joint], way) * length * tall[..., None]
-
-    shoulders = neck + torch.tensor([0.0, 0.03]) * tall[..., None]
-    wide, narrow = 0.055 * tall * person.build[:, None], 0.03 * tall
+    shoulders, wide, narrow = _below(neck, 0.03 * size), 0.055 * tall * person.build[:, None] * way, 0.03 * tall * way
+    arm, leg = _ARM * tall[..., None], _THIGH * tall[..., None]
     return Body(
         neck=neck,
         hip=hip,
         head=neck + upward * _HEAD * tall[..., None],
-        arm=limb("arm", "forearm", shoulders, _FRONT, wide, _ARM),
-        other_arm=limb("other_arm", "other_forearm", shoulders, _BACK, wide, _ARM),
-        leg=limb("thigh", "shin", hip, _FRONT, narrow, _THIGH),
-        other_leg=limb("other_thigh", "other_shin", hip, _BACK, narrow, _THIGH),
+        arm=_limb(_aside(shoulders, wide), arm, pose["arm"], pose["forearm"], way),
+        other_arm=_limb(_aside(shoulders, -wide), arm, pose["other_arm"], pose["other_forearm"], way),
+        leg=_limb(_aside(hip, narrow), leg, pose["thigh"], pose["shin"], way),
+        other_leg=_limb(_aside(hip, -narrow), leg, pose["other_thigh"], pose["other_shin"], way),
         size=size,
     )
 
@@ -99,14 +95,21 @@ def paint_person(canvas: Canvas, body: Body, person: Person, visible: Tensor | N
     navel = body.hip + 0.25 * (body.neck - body.hip)
     canvas.paint(canvas.disc(navel, 0.014), 0.45 * tone, shown & person.bare)
     head = _paint_head(canvas, body, person, tone, shown)
+    # Seen from behind, long hair falls over the back.
+    head = torch.maximum(head, _paint_long_hair(canvas, body, person, shown & ~person.front))
     near = _paint_arm(canvas, body.arm, body.size, tone, (1.05 * shirt).clamp(max=1), shown)
     for part in (far, legs, trunk, head, near):
         covered = torch.maximum(covered, part)
     return covered
 
 
-def _toward(angle: Tensor, way: Tensor) -> Tensor:
-    return torch.stack([angle.sin() * way, angle.cos()], dim=-1)
+def _limb(start: Tensor, length: Tensor, upper: Tensor, lower: Tensor, way: Tensor) -> Limb:
+    joint = start + length * torch.stack([upper.sin() * way, upper.cos()], dim=-1)
+    return start, joint, joint + length * torch.stack([lower.sin() * way, lower.cos()], dim=-1)
+
+
+def _aside(point: Tensor, distance: Tensor) -> Tensor:
+    return point + torch.stack([distance, torch.zeros_like(distance)], dim=-1)
 
 
 def _below(point: Tensor, distance: Tensor) -> Tensor:
@@ -114,7 +117,7 @@ def _below(point: Tensor, distance: Tensor) -> Tensor:
 
 
 def _paint_arm(
-    canvas: Canvas, arm: tuple[Tensor, Tensor, Tensor], size: Tensor, tone: Tensor, sleeve: Tensor, shown: Tensor
+    canvas: Canvas, arm: Limb, size: Tensor, tone: Tensor, sleeve: Tensor, shown: Tensor
 ) -> Tensor:
     shoulder, elbow, hand = arm
     upper = canvas.paint(canvas.capsule(shoulder, elbow, 0.030 * size), sleeve, shown)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.methods.pixels import check_pictures, composite, reference_size, resize, to_bytes
+from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, reference_size, resize, to_bytes
 from privacy_mllm.methods.regions import Region, region_mask
 
 KERNELS = {"weak": 13, "strong": 21}
@@ -51,8 +51,8 @@ class Blur:
         """All pictures with their people blurred, ``uint8 [n, t, 3, h, w]``."""
         check_pictures(clips.frames)
         mask = None if self.region is None else region_mask(clips, self.region, needed_by=self.name)
-        changed = self._change(clips.frames.flatten(0, 1)).view(clips.frames.shape)
-        return composite(clips.frames, changed, mask)
+        changed = in_parts(self._change, clips.frames.flatten(0, 1))
+        return composite(clips.frames, changed.view(clips.frames.shape), mask)
 
     def __call__(self, picture: Tensor, mask: Tensor | None = None) -> Tensor:
         """One picture ``uint8 [3, h, w]`` blurred everywhere or under the mask ``[1, h, w]``."""

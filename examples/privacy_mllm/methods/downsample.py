@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.methods.pixels import check_pictures, composite, reference_size, resize, to_bytes
+from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, reference_size, resize, to_bytes
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class Downsample:
     def anonymize(self, clips: Clips) -> Tensor:
         """All pictures with fewer pixels, ``uint8 [n, t, 3, h, w]``."""
         check_pictures(clips.frames)
-        flat = clips.frames.flatten(0, 1)
-        return self._change(flat).view(clips.frames.shape)
+        return in_parts(self._change, clips.frames.flatten(0, 1)).view(clips.frames.shape)
 
     def __call__(self, picture: Tensor, mask: Tensor | None = None) -> Tensor:
         """One picture ``uint8 [3, h, w]`` with fewer pixels, everywhere or under the mask ``[1, h, w]``."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.methods.pixels import check_pictures, composite, resize, to_bytes
+from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, resize, to_bytes
 
 MAX_PIXELS = 1024 * 1024
 """Pixels of a picture that the network sees whole.
@@ -70,7 +70,7 @@ class NetworkAnonymizer:
 
     def _change(self, pictures: Tensor) -> Tensor:
         with _evaluating(self.network):
-            changed = torch.cat([self._run(part) for part in torch.split(pictures, self.batch_size)])
+            changed = in_parts(self._run, pictures, size=self.batch_size)
         return changed.clone()  # Outside, so that the result is no inference tensor.
 
     def _run(self, pictures: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -41,13 +43,20 @@ def composite(pictures: Tensor, changed: Tensor, mask: Tensor | None) -> Tensor:
     """
     if mask is None:
         return changed
-    if mask.shape[-3] != 1 or mask.shape[-2:] != pictures.shape[-2:] or mask.ndim != pictures.ndim:
-        wanted = [*pictures.shape[:-3], 1, *pictures.shape[-2:]]
+    wanted = [*pictures.shape[:-3], 1, *pictures.shape[-2:]]
+    if list(mask.shape) != wanted:
         raise ValueError(f"`mask` must have shape {wanted}, got {list(mask.shape)}.")
     hard = (mask == 0) | (mask == 1)
     if bool(hard.all()):  # The usual case, at a quarter of the memory.
         return torch.where(mask.bool(), changed, pictures)
     return to_bytes(torch.lerp(pictures.float(), changed.float(), mask.float()))
+
+
+def in_parts(change: Callable[[Tensor], Tensor], pictures: Tensor, *, size: int = 256) -> Tensor:
+    """``change`` of pictures ``[b, ...]``, a few at a time, so that their floats never exist all at once."""
+    if len(pictures) <= size:
+        return change(pictures)
+    return torch.cat([change(part) for part in torch.split(pictures, size)])
 
 
 def resize(pictures: Tensor, height: int, width: int) -> Tensor:

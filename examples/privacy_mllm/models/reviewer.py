@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from privacy_mllm.models._blocks import Residual
+from privacy_mllm.weights import load_weights
 
 
 class Reviewer(nn.Module):
@@ -27,3 +28,14 @@ class Reviewer(nn.Module):
         """One logit an attribute, ``[b, k]``, of frames ``[b, 3, h, w]`` in [0, 1]."""
         logits: Tensor = self.head(self.stages(self.stem(frames * 2 - 1)))
         return logits
+
+
+def load_reviewer(name: str) -> Reviewer:
+    """A shipped reviewer, in evaluation mode.
+
+    Args:
+        name: "reviewer" (of raw pictures) or "reviewer_warm" (trained along with the warm start).
+    """
+    reviewer = Reviewer()
+    reviewer.load_state_dict(load_weights(name))
+    return reviewer.eval()

@@ -51,9 +51,9 @@ class EmbeddedOracle:
         with torch.inference_mode():
             for question in dict.fromkeys(questions):
                 rows = [row for row, asked in enumerate(questions) if asked == question]
-                for part in torch.tensor(rows).split(CLIPS_AT_ONCE):
-                    said = self._answer(clips[part], question)
-                    answers.update(zip(part.tolist(), said, strict=True))
+                for start in range(0, len(rows), CLIPS_AT_ONCE):
+                    part = rows[start : start + CLIPS_AT_ONCE]
+                    answers.update(zip(part, self._answer(clips[part], question), strict=True))
         return [answers[row] for row in range(len(questions))]
 
     def can_answer(self, question: str, answer: str) -> bool:
@@ -64,7 +64,7 @@ class EmbeddedOracle:
         candidates = CANDIDATES[question]
         scores = self._model.score(self._model.see(_as_seen(clips)), question, candidates)
         return [
-            Answer(candidates[row.argmax()], dict(zip(candidates, row.tolist(), strict=True))) for row in scores
+            Answer(candidates[int(row.argmax())], dict(zip(candidates, row.tolist(), strict=True))) for row in scores
         ]
 
 
@@ -74,7 +74,7 @@ def _as_seen(clips: Tensor) -> Tensor:
     frames = clips[:, times].flatten(0, 1).float() / 255
     if frames.shape[-2:] != (SIZE, SIZE):
         frames = F.interpolate(frames, size=(SIZE, SIZE), mode="bilinear", antialias=True)
-    return frames.unflatten(0, (len(clips), FRAMES))
+    return frames.reshape(len(clips), FRAMES, 3, SIZE, SIZE)
 
 
 def _check(clips: Tensor, questions: Sequence[str]) -> None:

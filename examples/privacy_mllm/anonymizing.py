@@ -1,0 +1,84 @@
+"""The command ``privacy-mllm anonymize``: which method, what to hide, and what is said about the outcome."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from privacy_mllm import display
+from privacy_mllm.anonymize import anonymize_paths
+from privacy_mllm.media.masks import MaskSource, mask_folder, parse_boxes
+from privacy_mllm.methods import Black, Blur, Downsample, NetworkAnonymizer, PictureMethod
+from privacy_mllm.runs import CHECKPOINT, load_anonymizer
+
+
+def run(options: Namespace) -> int:
+    """Anonymize the files and folders of the command line.
+
+    Args:
+        options: The parsed command line.
+
+    Returns:
+        0 if every file was done, else 1.
+    """
+    method = _method(options)
+    with display.counting_files() as progress:
+        report = anonymize_paths(
+            options.paths,
+            options.output,
+            method,
+            masks=_masks(options),
+            force=options.force,
+            keep_audio=options.keep_audio,
+            progress=progress,
+        )
+    for done in report.done:
+        display.say(f"{done.source} -> {done.target}" + (f" ({done.remark})" if done.remark else ""))
+    for failed in report.failed:
+        print(f"not done: {failed.source}: {failed.reason}", file=sys.stderr)
+    return 0 if report.ok else 1
+
+
+def _method(options: Namespace) -> PictureMethod:
+    if options.method == "blur":
+        return Blur(options.strength)
+    if options.method == "black":
+        return Black()
+    if options.method == "downsample":
+        return Downsample(options.factor)
+    place = options.run or newest_run(options.runs)
+    trained = load_anonymizer(place)
+    if trained.trained_on == "world":
+        print(
+            f"warning: the network of {place} was trained on the rendered world; on photographs it protects nobody. "
+            "Train on your own pictures (privacy-mllm train --data folder:DIR) or hide regions with --method.",
+            file=sys.stderr,
+        )
+    else:
+        note = f"note: the network of {place} was trained on {trained.trained_on}; it may not protect elsewhere."
+        print(note, file=sys.stderr)
+    return NetworkAnonymizer(trained.network, "network")
+
+
+def newest_run(runs: Path) -> Path:
+    """The run of the newest checkpoint.
+
+    Args:
+        runs: Folder in which runs are kept.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    checkpoints = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda file: file.stat().st_mtime)
+    if not checkpoints:
+        raise FileNotFoundError(
+            f"{runs} holds no trained network: run 'privacy-mllm demo', name one with --run, or choose a --method."
+        )
+    return checkpoints[-1].parent
+
+
+def _masks(options: Namespace) -> MaskSource | None:
+    if options.boxes is not None:
+        return parse_boxes(options.boxes)
+    return None if options.masks is None else mask_folder(options.masks)

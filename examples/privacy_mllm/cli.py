@@ -1,0 +1,178 @@
+"""The command ``privacy-mllm``: what can be asked for, and which function does it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeAlias
+
+from privacy_mllm.config import TrainConfig
+
+RUNS = Path("runs")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The words after ``privacy-mllm``; those of the process by default.
+
+    Returns:
+        Exit code: 0 done, 1 done in part, 2 wrong use or bad input, 130 stopped by Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    # Imported on use: --help must not wait for torch.
+    from privacy_mllm import commands
+
+    try:
+        code: int = getattr(commands, options.command)(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        print(f"privacy-mllm: {error}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="privacy-mllm",
+        description="Train a network that removes private attributes from pictures and video while a black-box "
+        "multimodal model still answers questions about them; and use it.",
+    )
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(verbs)
+    _add_train(verbs)
+    _add_evaluate(verbs)
+    _add_anonymize(verbs)
+    _add_pretrain(verbs)
+    _add_world(verbs)
+    return parser
+
+
+_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it
+
+
+def _add_verb(verbs: _Verbs, name: str, command: str, help_text: str, more: str = "") -> argparse.ArgumentParser:
+    description = f"{help_text[0].upper()}{help_text[1:]}. {more}".strip()
+    parser = verbs.add_parser(
+        name, help=help_text, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_demo(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "demo",
+        "demo",
+        "train an anonymizer on the rendered world, judge it beside the classical methods, and draw what it does",
+        "Takes a few minutes on two cores; needs no data, no key and no network.",
+    )
+    _add_runs(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
+    parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
+
+
+def _add_train(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "train",
+        "train",
+        "train an anonymizer against the black box, then judge it beside raw pictures and the no-query control",
+        "Writes everything into a new folder of --runs. Ctrl-C keeps what was learned so far.",
+    )
+    _add_runs(parser)
+    parser.add_argument("--name", default="train", help="name of the run's folder")
+    parser.add_argument("--no-evaluation", action="store_true", help="train only")
+    parser.add_argument("--test-clips", type=int, default=500, help="test clips that are judged")
+    group = parser.add_argument_group("settings of the method")
+    for entry in fields(TrainConfig):
+        kind = type(entry.default)
+        group.add_argument(
+            f"--{entry.name.replace('_', '-')}",
+            type=kind,
+            default=entry.default,
+            choices=entry.metadata["choices"],
+            metavar=None if entry.metadata["choices"] else kind.__name__.upper(),
+            help=entry.metadata["help"].replace("%", "%%"),
+        )
+
+
+def _add_evaluate(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "evaluate",
+        "evaluate",
+        "judge a trained anonymizer beside every classical method",
+        "Prints the answers that stay right, and the leakage to the frozen reviewer and to an attacker fine-tuned on "
+        "each method's pictures.",
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--test-clips", type=int, default=500, help="clips that are judged")
+    parser.add_argument("--split", choices=("test", "validation"), default="test", help="clips of which split")
+
+
+def _add_anonymize(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "anonymize",
+        "anonymize",
+        "anonymize pictures, videos and folders of them",
+        "Sizes and relative names stay; metadata is dropped. A file that cannot be read is named and left out, "
+        "and the exit code is then 1.",
+    )
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="picture, video or folder")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder (or file, for one file) to write to")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--run", type=Path, help="use the network of this run; without it, the newest run of --runs")
+    what.add_argument("--method", choices=("blur", "black", "downsample"), help="a classical method instead")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of runs")
+    parser.add_argument("--strength", choices=("weak", "strong"), default="strong", help="of the blur")
+    parser.add_argument("--factor", type=int, default=4, help="of the downsampling")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--boxes", type=Path, help="JSON or CSV file of boxes to hide: file name, x0, y0, x1, y1")
+    where.add_argument("--masks", type=Path, help="folder of masks with the pictures' names; white is hidden")
+    parser.add_argument("--force", action="store_true", help="write over files that exist")
+    parser.add_argument("--keep-audio", action="store_true", help="copy the sound of videos")
+
+
+def _add_pretrain(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "pretrain",
+        "pretrain",
+        "make the shipped networks again from their seeds, and say whether they agree",
+        "About 15 minutes on two cores. The packaged files stay as they are.",
+    )
+    parser.add_argument("-o", "--output", type=Path, default=Path("pretrained"), help="folder to write to")
+    parser.add_argument("--quick", action="store_true", help="a few steps only: useless networks, to see that it works")
+
+
+def _add_world(verbs: _Verbs) -> None:
+    parser = _add_verb(verbs, "world", "world", "write clips of the rendered world as files")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    export = actions.add_parser(
+        "export",
+        help="write clips as a folder that 'train --data folder:DIR' reads",
+        description="Write clips as PNG frames with attributes.csv and questions.jsonl: an example of the folder form.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    export.add_argument("folder", type=Path, metavar="DIR", help="folder to write to; made if missing")
+    export.add_argument("--clips", type=int, default=64, help="training clips")
+    export.add_argument(
+        "--test-clips", type=int, default=32, help="clips of the validation and of the test split, each"
+    )
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder in which runs are kept")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What each command of ``privacy-mllm`` does, and what it tells on the way."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from dataclasses import fields, replace
+from pathlib import Path
+
+import torch
+
+from privacy_mllm import anonymizing, display, session
+from privacy_mllm._weights_quality import compare_weights
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.folder import export_clips
+from privacy_mllm.data.world import render_clips
+from privacy_mllm.pretrain import pretrain as make_weights
+from privacy_mllm.runs import Run
+
+MINIATURE = TrainConfig(clips=48, pool=16, calls_per_sample=4.0)
+
+
+def demo(options: Namespace) -> int:
+    """Train, judge and draw, on the rendered world."""
+    started = time.monotonic()
+    config = replace(MINIATURE if options.quick else TrainConfig(), seed=options.seed)
+    run = Run.create(options.runs, "demo")
+    with display.watching() as watch:
+        finished = session.train_run(config, run, watch)
+        if not finished:
+            return _stopped(run)
+        results = session.evaluate_run(run, watch, full=True, test_clips=32 if options.quick else session.TEST_CLIPS)
+    display.show_table(results)
+    display.show_files(run)
+    display.say(f"took {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def train(options: Namespace) -> int:
+    """Train with the given settings, then judge."""
+    config = TrainConfig(**{entry.name: getattr(options, entry.name) for entry in fields(TrainConfig)})
+    run = Run.create(options.runs, options.name)
+    with display.watching() as watch:
+        if not session.train_run(config, run, watch):
+            return _stopped(run)
+        if options.no_evaluation:
+            display.show_files(run)
+            return 0
+        results = session.evaluate_run(run, watch, full=False, test_clips=options.test_clips)
+    display.show_table(results)
+    display.show_files(run)
+    return 0
+
+
+def evaluate(options: Namespace) -> int:
+    """Judge a run beside all classical methods."""
+    run = Run(options.run)
+    with display.watching() as watch:
+        results = session.evaluate_run(run, watch, full=True, test_clips=options.test_clips, split=options.split)
+    display.show_table(results)
+    display.show_files(run)
+    return 0
+
+
+def anonymize(options: Namespace) -> int:
+    """Anonymize the user's pictures and videos."""
+    return anonymizing.run(options)
+
+
+def pretrain(options: Namespace) -> int:
+    """Make the shipped networks again and compare them with the packaged ones."""
+    with display.counting() as progress:
+        manifest = make_weights(options.output, quick=options.quick, progress=progress)
+    display.say(f"wrote {options.output} in {manifest['seconds']['training']} s")
+    agreed = True
+    for line in compare_weights(options.output, Path(__file__).parent / "weights"):
+        display.say(str(line))
+        agreed = agreed and line.agrees
+    return 0 if agreed or options.quick else 1
+
+
+def world(options: Namespace) -> int:
+    """Write clips of the rendered world as files."""
+    for split, count in (("train", options.clips), ("validation", options.test_clips), ("test", options.test_clips)):
+        export_clips(render_clips(split, count), options.folder, split=split, append=split != "train")
+    display.say(f"wrote {options.clips} + 2 x {options.test_clips} clips to {options.folder}")
+    display.say(f"train on them: privacy-mllm train --data folder:{options.folder}")
+    return 0
+
+
+def _stopped(run: Run) -> int:
+    print(f"stopped; what was learned so far is in {run.path}", file=sys.stderr)
+    return 130
+
+
+torch.set_num_threads(max(1, torch.get_num_threads()))

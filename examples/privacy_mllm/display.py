@@ -1,0 +1,108 @@
+"""What the commands show in the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from privacy_mllm.evaluate import Results, mean_answers
+from privacy_mllm.runs import Run
+from privacy_mllm.session import OURS, Watch
+from privacy_mllm.train import StepRecord
+
+_console = Console(highlight=False)
+
+
+def say(text: str) -> None:
+    """One line of plain text."""
+    _console.print(text, markup=False)
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[Watch]:
+    """Progress of a training and its evaluation, with the calls spent, both losses and the active objective."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(24),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console) as progress:
+        display = _Display(progress)
+        yield Watch(stage=display.stage, step=display.step, judged=display.judged)
+
+
+@contextlib.contextmanager
+def counting() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress of several stages that count their steps, a bar each."""
+    with Progress(TextColumn("{task.description}"), BarColumn(24), TimeRemainingColumn(), console=_console) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def show(stage: str, step: int, steps: int) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage, total=steps)
+            progress.update(bars[stage], completed=step)
+
+        yield show
+
+
+@contextlib.contextmanager
+def counting_files() -> Iterator[Callable[[int, int, str], None]]:
+    """Progress over files, with the name of the one in work."""
+    with Progress(BarColumn(24), TextColumn("{task.description}"), TimeRemainingColumn(), console=_console) as progress:
+        bar = progress.add_task("")
+
+        def show(finished: int, total: int, name: str) -> None:
+            progress.update(bar, completed=finished, total=total, description=name)
+
+        yield show
+
+
+def show_table(results: Results) -> None:
+    """The table of results; all figures in percent."""
+    table = Table(title="right answers (higher is better), readable attributes (lower is better), %")
+    table.add_column("method")
+    for heading in ("action", "all questions", "frozen reviewer", "fine-tuned attacker", "calls / sample"):
+        table.add_column(heading, justify="right")
+    for row in results.rows:
+        numbers = (row.action, mean_answers(row), row.frozen_cmap, row.attacker_cmap)
+        cells = [row.method, *(f"{number:.1f}" for number in numbers), f"{row.calls_per_sample:.1f}"]
+        table.add_row(*cells, style="bold" if row.method == OURS else None)
+    _console.print(table)
+    say(f"an attacker who sees nothing reads {results.blind_cmap:.1f} (blind base rate)")
+
+
+def show_files(run: Run) -> None:
+    """Where everything lies."""
+    say(f"run      {run.path}")
+    for file in sorted(run.path.rglob("*")):
+        if file.is_file():
+            say(f"         {file.relative_to(run.path)}")
+    say(f"use it   privacy-mllm anonymize PICTURE -o OUT --run {run.path}")
+
+
+class _Display:
+    """A bar for the present stage."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def stage(self, name: str) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, total=1, completed=1)
+        self._task = self._progress.add_task(name, total=None, note="")
+
+    def step(self, record: StepRecord, steps: int) -> None:
+        leader = {0: "utility", 1: "privacy", None: "-"}[record.i_max]
+        note = f"calls {record.calls}  L_MLLM {record.utility:.2f}  L_Privacy {record.privacy:.3f}  i_max {leader}"
+        if self._task is not None:
+            self._progress.update(self._task, total=steps, completed=record.step + 1, note=note)
+
+    def judged(self, method: str) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, note=f"done: {method}")

@@ -1,0 +1,163 @@
+"""What an anonymizer is worth: answers still right, and private attributes still readable.
+
+Leakage is read three ways. The frozen reviewer is the paper's measure, and it flatters: it never saw anonymized
+pictures. The attacker is the same network fine-tuned on anonymized pictures with true labels; its number is the one to
+believe. The blind base rate is what an attacker reads who sees nothing at all.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from threading import Lock
+from typing import Any
+
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.methods.protocol import Anonymizer
+from privacy_mllm.metrics import accuracy, class_mean_average_precision
+from privacy_mllm.models.reviewer import Reviewer
+from privacy_mllm.oracles.protocol import Oracle
+from privacy_mllm.reviewing import review, train_reviewer
+
+ATTACKER_STEPS = 200
+
+Progress = Callable[[str], None]
+"""Called with the name of the method whose row is done."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method's row of the table; all figures in percent.
+
+    Args:
+        method: Its name.
+        action: Right answers to the main question (Top-1).
+        answers: Right answers to each question.
+        frozen_cmap: Leakage read by the reviewer that saw only raw pictures (the paper's measure).
+        attacker_cmap: Leakage read by an attacker fine-tuned on this method's pictures.
+        attacker: The same by attribute.
+        calls_per_sample: Black-box calls that training took, for each clip asked about.
+    """
+
+    method: str
+    action: float
+    answers: dict[str, float]
+    frozen_cmap: float
+    attacker_cmap: float
+    attacker: dict[str, float]
+    calls_per_sample: float = 0.0
+
+
+@dataclass(frozen=True)
+class Results:
+    """A table of methods with the blind base rate that belongs to its test clips."""
+
+    blind_cmap: float
+    rows: tuple[Row, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and texts, as in ``results.json``."""
+        return asdict(self)
+
+    def row(self, method: str) -> Row:
+        """The row of a method, by name."""
+        return next(row for row in self.rows if row.method == method)
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Judges methods on test clips that no training has seen.
+
+    Args:
+        attack: Labelled clips on which each method's attacker is fine-tuned, after anonymization.
+        test: Clips that are judged.
+        oracle: The black box; every test clip is asked all its questions, one call each.
+        reviewer: The reviewer trained on raw pictures, from which attackers start.
+        question: The main question; the first of the test clips where it is empty.
+        attacker_steps: Steps of fine-tuning.
+        seed: Seed of the attackers.
+    """
+
+    attack: Clips
+    test: Clips
+    oracle: Oracle
+    reviewer: Reviewer
+    question: str = ""
+    attacker_steps: int = ATTACKER_STEPS
+    seed: int = 0
+    _asking: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse clips that were trained on."""
+        shared = set(self.attack.names) & set(self.test.names)
+        if shared:
+            raise ValueError(f"`test` must not hold clips of `attack`, got {min(shared)!r} in both.")
+
+    def evaluate(self, methods: Sequence[Anonymizer], *, workers: int = 2, progress: Progress | None = None) -> Results:
+        """A row for each method, in the order given; the same rows for any number of workers.
+
+        Args:
+            methods: What to judge.
+            workers: Methods judged at once, each on one core.
+            progress: Called as rows are done.
+        """
+
+        def judge(method: Anonymizer) -> Row:
+            row = self.judge(method)
+            if progress is not None:
+                progress(method.name)
+            return row
+
+        with ThreadPoolExecutor(workers) as pool:
+            rows = tuple(pool.map(judge, methods))
+        blind = 100 * float(self.test.attributes.mean())
+        return Results(blind, rows)
+
+    def judge(self, method: Anonymizer) -> Row:
+        """One method's row."""
+        shown = self.test.with_frames(method.anonymize(self.test))
+        answers = self._answers(shown)
+        attacker = self._attacker(method)
+        frozen = class_mean_average_precision(review(self.reviewer, shown.frames), shown.attributes)
+        leak = class_mean_average_precision(review(attacker, shown.frames), shown.attributes)
+        return Row(
+            method=method.name,
+            action=answers[self.question or next(iter(answers))],
+            answers=answers,
+            frozen_cmap=frozen.value,
+            attacker_cmap=leak.value,
+            attacker=dict(zip(shown.attribute_names, leak.per_class, strict=True)),
+        )
+
+    def _answers(self, shown: Clips) -> dict[str, float]:
+        return {question: self._accuracy(shown, question) for question in all_questions(shown)}
+
+    def _accuracy(self, shown: Clips, question: str) -> float:
+        rows = [row for row, answers in enumerate(shown.answers) if question in answers]
+        with self._asking:  # an oracle's counter need not bear two threads
+            said = self.oracle.ask(shown.frames[rows], [question] * len(rows))
+        return accuracy([answer.text for answer in said], [shown.answers[row][question] for row in rows])
+
+    def _attacker(self, method: Anonymizer) -> Reviewer:
+        seen = method.anonymize(self.attack)
+        return train_reviewer(
+            seen, self.attack.attributes, steps=self.attacker_steps, seed=self.seed, init=self.reviewer
+        )
+
+
+def all_questions(clips: Clips) -> list[str]:
+    """The questions of the clips, each once, in the order in which they first occur."""
+    return list(dict.fromkeys(question for answers in clips.answers for question in answers))
+
+
+def with_calls(results: Results, method: str, calls_per_sample: float) -> Results:
+    """The same table with what a method's training cost."""
+    rows = [replace(row, calls_per_sample=calls_per_sample) if row.method == method else row for row in results.rows]
+    return replace(results, rows=tuple(rows))
+
+
+def mean_answers(row: Row) -> float:
+    """Right answers over all questions, each question counting the same."""
+    return statistics.fmean(row.answers.values())

@@ -1,0 +1,145 @@
+"""The pictures of a run: before and after, loss against calls, utility against leakage."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.evaluate import Results, Row
+from privacy_mllm.losses import same_words
+from privacy_mllm.methods.protocol import Anonymizer
+from privacy_mllm.oracles.protocol import Answer, Oracle
+from privacy_mllm.train import StepRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GRID_CLIPS = 6
+RIGHT, WRONG, OURS, PLAIN = "#1a7f37", "#b42318", "#0b5cad", "#667085"
+
+
+def draw_before_after(
+    file: Path, clips: Clips, methods: Sequence[Anonymizer], oracle: Oracle, *, question: str, seed: int = 0
+) -> None:
+    """Clips before and after, a row each, with what the black box answers; clips are drawn at random, never chosen.
+
+    Costs one call for each clip and method.
+
+    Args:
+        file: Where the PNG goes.
+        clips: Clips to draw from.
+        methods: The columns, in order; the first is usually the raw picture.
+        oracle: The black box.
+        question: What is asked.
+        seed: Seed of the draw.
+    """
+    asked = [row for row, answers in enumerate(clips.answers) if question in answers]
+    drawn = torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))[:GRID_CLIPS]
+    rows = [asked[int(index)] for index in drawn]
+    figure, axes = _subplots(len(rows), len(methods), width=4.2 * len(methods), height=1.45 * len(rows) + 0.6)
+    for column, method in enumerate(methods):
+        shown = clips.with_frames(method.anonymize(clips)).frames[rows]
+        said = oracle.ask(shown, [question] * len(rows))
+        for row, (frames, answer) in enumerate(zip(shown, said, strict=True)):
+            _draw_clip(axes[row, column], frames, answer, clips.answers[rows[row]][question])
+        axes[0, column].set_title(method.name, fontsize=11, fontweight="bold", pad=20)
+    figure.suptitle(f'"{question}?"', fontsize=11)
+    _save(figure, file)
+
+
+def draw_losses(file: Path, records: Sequence[StepRecord], calls_per_step: int) -> None:
+    """Both losses against the calls spent, with their running mean.
+
+    Args:
+        file: Where the PNG goes.
+        records: The steps of the run.
+        calls_per_step: Black-box calls of a step.
+    """
+    figure, axes = _subplots(1, 2, width=9.5, height=3.4)
+    calls = np.array([record.calls for record in records])
+    series = {
+        "utility loss of the black box": [record.utility for record in records],
+        "privacy loss by the reviewer": [record.privacy for record in records],
+    }
+    for axis, (title, values) in zip(axes[0], series.items(), strict=True):
+        axis.plot(calls, values, color=PLAIN, alpha=0.35, linewidth=0.8, label="each step")
+        axis.plot(calls, _running_mean(values), color=OURS, linewidth=2, label="mean of 20 steps")
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("black-box calls spent")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, fontsize=8)
+    figure.suptitle(f"{calls_per_step} calls a step", fontsize=9, color=PLAIN)
+    _save(figure, file)
+
+
+def draw_trade_off(file: Path, results: Results, *, ours: str) -> None:
+    """Utility against leakage to the fine-tuned attacker, a point a method; up and to the left is better.
+
+    Args:
+        file: Where the PNG goes.
+        results: The table.
+        ours: The method that is picked out.
+    """
+    figure, axes = _subplots(1, 1, width=7, height=4.6)
+    axis: Axes = axes[0, 0]
+    axis.axvline(results.blind_cmap, color=PLAIN, linestyle=":", linewidth=1.2)
+    axis.annotate("blind base rate", (results.blind_cmap, 2), rotation=90, fontsize=8, color=PLAIN, ha="right")
+    for row in results.rows:
+        picked = row.method == ours
+        axis.scatter(row.attacker_cmap, row.action, s=90 if picked else 36, color=OURS if picked else PLAIN, zorder=3)
+        _label(axis, row, bold=picked)
+    axis.set_xlabel("leakage: cMAP of an attacker fine-tuned on the anonymized pictures (%)")
+    axis.set_ylabel("utility: right answers to the main question (%)")
+    axis.set_ylim(0, 102)
+    axis.margins(x=0.12)
+    axis.grid(alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)
+    _save(figure, file)
+
+
+def _label(axis: Axes, row: Row, *, bold: bool) -> None:
+    axis.annotate(
+        row.method,
+        (row.attacker_cmap, row.action),
+        xytext=(6, 4),
+        textcoords="offset points",
+        fontsize=9 if bold else 8,
+        fontweight="bold" if bold else "normal",
+    )
+
+
+def _draw_clip(axis: Axes, frames: Tensor, answer: Answer, accepted: tuple[str, ...]) -> None:
+    """The frames of a clip side by side, with the answer in green or red."""
+    axis.imshow(torch.cat(list(frames), dim=2).permute(1, 2, 0).numpy(), interpolation="nearest")
+    right = any(same_words(answer.text, text) for text in accepted)
+    text = answer.text if right else f"{answer.text} (is: {accepted[0]})"
+    axis.set_xlabel(textwrap.shorten(text, 60), fontsize=9, color=RIGHT if right else WRONG)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def _running_mean(values: Sequence[float], window: int = 20) -> list[float]:
+    return [float(np.mean(values[max(0, end - window) : end])) for end in range(1, len(values) + 1)]
+
+
+def _subplots(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    """A figure that needs no screen and leaves pyplot's global state alone."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _save(figure: Figure, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=130)

@@ -1,0 +1,92 @@
+"""Every estimator and scalarizer of the library. One added here is held to all promises of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import zoopt_mo as zo
+
+Radius = float | Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class EstimatorCase:
+    """How to build an estimator from a radius and a seed, and whether its mean is the gradient on a linear loss."""
+
+    build: Callable[[Radius, int], zo.Estimator]
+    unbiased: bool
+
+    def __call__(self, *, radius: Radius = 0.1, seed: int = 0) -> zo.Estimator:
+        return self.build(radius, seed)
+
+
+@dataclass(frozen=True)
+class ScalarizerCase:
+    """How to build a scalarizer from weights and an ideal point, and what it promises beyond the common promises."""
+
+    build: Callable[[Sequence[float], Sequence[float]], zo.Scalarizer]
+    strict: bool  # a dominated point is strictly worse, not only no better
+    has_maximum: bool  # it names the objective that leads
+
+    def __call__(self, weights: Sequence[float], ideal: Sequence[float] | None = None) -> zo.Scalarizer:
+        return self.build(weights, [0.0] * len(weights) if ideal is None else ideal)
+
+
+def _spsa(radius: Radius, seed: int, **options: Any) -> zo.SPSA:
+    return zo.SPSA(radius=radius, seed=seed, **options)
+
+
+def _history(radius: Radius, seed: int, *, spsa: Any = None, **options: Any) -> zo.CriticalHistory:
+    return zo.CriticalHistory(_spsa(radius, seed, **(spsa or {})), **{"capacity": 3, **options})
+
+
+def _nested(radius: Radius, seed: int) -> zo.CriticalHistory:
+    return zo.CriticalHistory(_history(radius, seed, capacity=2), capacity=2, decay=0.8)
+
+
+# Blending in the past, chosen by size, biases the mean: those wrappers make no promise about it.
+ESTIMATORS = {
+    "spsa": EstimatorCase(_spsa, unbiased=True),
+    "spsa, segmented uniform": EstimatorCase(partial(_spsa, directions=zo.segmented_uniform), unbiased=True),
+    "spsa, three pairs": EstimatorCase(partial(_spsa, num_pairs=3), unbiased=True),
+    "spsa, radius by step": EstimatorCase(
+        lambda radius, seed: _spsa(radius if callable(radius) else lambda step: radius / (step + 1) ** 0.101, seed),
+        unbiased=True,
+    ),
+    "history": EstimatorCase(_history, unbiased=False),
+    "history, segmented uniform": EstimatorCase(
+        partial(_history, spsa={"directions": zo.segmented_uniform}), unbiased=False
+    ),
+    "history, three pairs": EstimatorCase(partial(_history, spsa={"num_pairs": 3}), unbiased=False),
+    "history, none kept": EstimatorCase(partial(_history, capacity=0), unbiased=True),
+    "history, latest": EstimatorCase(partial(_history, selection="latest"), unbiased=False),
+    "history, direction left": EstimatorCase(partial(_history, improve_direction=False), unbiased=True),
+    "history, step left": EstimatorCase(partial(_history, adjust_step=False), unbiased=False),
+    "history of history": EstimatorCase(_nested, unbiased=False),
+}
+
+SCALARIZERS = {
+    "weighted sum": ScalarizerCase(
+        lambda weights, ideal: zo.WeightedSum(weights=weights), strict=True, has_maximum=False
+    ),
+    "tchebycheff": ScalarizerCase(
+        lambda weights, ideal: zo.Tchebycheff(weights=weights, ideal=ideal), strict=False, has_maximum=True
+    ),
+    "tchebycheff, running ideal": ScalarizerCase(
+        lambda weights, ideal: zo.Tchebycheff(weights=weights), strict=False, has_maximum=True
+    ),
+    "augmented": ScalarizerCase(
+        lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights, ideal=ideal), strict=True, has_maximum=True
+    ),
+    "augmented, running ideal": ScalarizerCase(
+        lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights), strict=True, has_maximum=True
+    ),
+    "augmented, large sigma": ScalarizerCase(
+        lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights, ideal=ideal, augmentation=0.5, margin=0.2),
+        strict=True,
+        has_maximum=True,
+    ),
+}
