@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from zoopt_mo.estimators import Estimator
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters, ParameterSource
 from zoopt_mo.scalarizers import Scalarizer
@@ -70,8 +74,8 @@ def backward(
         The report of the step.
 
     Raises:
-        TypeError: If an objective is neither black nor white.
-        ValueError: If there is no objective, or a loss or gradient is not finite.
+        TypeError: If an objective is neither black nor white, or ``parameters`` is an array, which has no ``.grad``.
+        ValueError: If there is no objective, two share an estimator, or a loss, weight or gradient is not finite.
 
     Example:
         >>> import torch
@@ -86,10 +90,13 @@ def backward(
     Reference:
         Equation 11 of Hui et al. (2026).
     """
+    if isinstance(parameters, np.ndarray):
+        raise TypeError("`parameters` must be a module, tensors or Parameters, got an array, which has no `.grad`.")
     theta = Parameters.of(parameters)
-    evaluations = _evaluate(objectives, theta)
-    losses = torch.tensor([evaluation.value for evaluation in evaluations], dtype=torch.float64)
-    value, weights = _differentiate(scalarizer, losses)
+    with _estimators_kept_on_failure(objectives):
+        evaluations = _evaluate(objectives, theta)
+        losses = torch.tensor([evaluation.value for evaluation in evaluations], dtype=torch.float64)
+        value, weights = _differentiate(scalarizer, losses)
     norms = [evaluation.gradient.norm() for evaluation in evaluations]
     for objective, evaluation, weight, norm in zip(objectives, evaluations, weights, norms, strict=True):
         factor = weight * objective.step_factor * evaluation.gain * _shrink(norm, objective.max_norm)
@@ -109,15 +116,36 @@ def backward(
 
 
 def _evaluate(objectives: Sequence[Objective], theta: Parameters) -> list[Evaluation]:
-    """White boxes first, then all queries, then the estimates: a failure leaves every estimator as it was."""
+    """White boxes first, then all queries, then the estimates: a white box that fails costs no query."""
+    whites = {id(box): box.evaluate(theta) for box in objectives if isinstance(box, WhiteBox)}
+    losses = {id(box): box.query(theta) for box in objectives if isinstance(box, BlackBox)}
+    return [box.conclude(losses[id(box)]) if isinstance(box, BlackBox) else whites[id(box)] for box in objectives]
+
+
+@contextlib.contextmanager
+def _estimators_kept_on_failure(objectives: Sequence[Objective]) -> Iterator[None]:
+    """If anything in the block fails, the estimators go back to where they were, and a retry probes the same places."""
+    estimators = _estimators_of(objectives)
+    states = [estimator.state_dict() for estimator in estimators]
+    try:
+        yield
+    except BaseException:
+        for estimator, state in zip(estimators, states, strict=True):
+            estimator.load_state_dict(state)
+        raise
+
+
+def _estimators_of(objectives: Sequence[Objective]) -> list[Estimator]:
+    """The estimators of the black boxes, after a check of the objectives."""
     if not objectives:
         raise ValueError("`objectives` must hold at least one objective, got none.")
     for objective in objectives:
         if not isinstance(objective, (BlackBox, WhiteBox)):
             raise TypeError(f"`objectives` must be BlackBox or WhiteBox, got {type(objective).__name__}.")
-    whites = {id(box): box.evaluate(theta) for box in objectives if isinstance(box, WhiteBox)}
-    losses = {id(box): box.query(theta) for box in objectives if isinstance(box, BlackBox)}
-    return [box.conclude(losses[id(box)]) if isinstance(box, BlackBox) else whites[id(box)] for box in objectives]
+    estimators = [box.estimator for box in objectives if isinstance(box, BlackBox)]
+    if len({id(estimator) for estimator in estimators}) < len(estimators):
+        raise ValueError("`objectives` must each have an estimator of their own, got one that occurs twice.")
+    return estimators
 
 
 def _differentiate(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float, list[float]]:
@@ -126,9 +154,15 @@ def _differentiate(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float
         inputs = losses.clone().requires_grad_()
         value = scalarizer(inputs)
     if not isinstance(value, Tensor) or value.ndim != 0:
-        raise TypeError(f"`scalarizer` must return a tensor of shape [], got {type(value).__name__}.")
-    (weights,) = torch.autograd.grad(value, inputs)
-    return float(value.detach()), weights.tolist()
+        kind = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"`scalarizer` must return a tensor of shape [], got {kind}.")
+    if not value.requires_grad:
+        raise ValueError("`scalarizer` must depend on the losses by operations that autograd can follow.")
+    (derivative,) = torch.autograd.grad(value, inputs)
+    number, weights = float(value.detach()), derivative.tolist()
+    if not all(map(math.isfinite, [number, *weights])):
+        raise ValueError(f"`scalarizer` must give finite numbers, got {number} with weights {weights}.")
+    return number, weights
 
 
 def _shrink(norm: float, max_norm: float | None) -> float:

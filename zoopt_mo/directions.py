@@ -65,7 +65,7 @@ class Direction(ABC):
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Plain tensors and numbers from which :func:`direction_from_state` makes the direction again."""
+        """Plain tensors and numbers from which ``direction_from_state`` makes the direction again."""
 
 
 class SignDirection(Direction):
@@ -116,8 +116,8 @@ class SignDirection(Direction):
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """The packed bits as a ``uint8`` tensor, and the size."""
-        return {"signs": torch.from_numpy(self.words.view(np.uint8).copy()), "size": self.size}
+        """The packed bits as a ``uint8`` tensor that shares their memory, and the size."""
+        return {"signs": torch.from_numpy(self.words.view(np.uint8)), "size": self.size}
 
     def _decoded(self, start: int, like: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Pairs of offset into ``like`` and decoded signs, a cache-sized piece at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,13 +84,12 @@ def minimize(
     theta = torch.from_numpy(x).requires_grad_()
     boxes = _bind(objectives, x, theta, estimator, seed)
     scalarize = _scalarizer_for(boxes, scalarizer)
-    if max_steps is None and (budget is None or not any(isinstance(box, BlackBox) for box in boxes)):
-        raise ValueError("`max_steps` must be given where no `budget` of black-box queries ends the run.")
+    _check_bounds(sum(isinstance(box, BlackBox) for box in boxes), budget, max_steps)
     run = _Run(boxes, scalarize, theta, x)
     rate = _as_schedule(lr)
     status, message = 0, "all steps were taken"
     while max_steps is None or run.num_steps < max_steps:
-        if budget is not None and not run.fits(check_count("budget", budget, least=0)):
+        if budget is not None and not run.fits(budget):
             message = "the budget of queries is spent"
             break
         run.step(rate(run.num_steps))
@@ -150,7 +150,20 @@ class _Run:
         if isinstance(box, BlackBox):
             box.num_queries += 1
         with torch.no_grad():
-            return float(box.loss()) if box.loss is not None else float("nan")
+            value = float(box.loss()) if box.loss is not None else float("nan")
+        if not math.isfinite(value):
+            raise ValueError(f"Losses of {box.name!r} must be finite, got {value} at the end.")
+        return value
+
+
+def _check_bounds(num_black: int, budget: int | None, max_steps: int | None) -> None:
+    """The run must end, and the budget must pay for the losses at its end."""
+    if max_steps is None and (budget is None or num_black == 0):
+        raise ValueError("`max_steps` must be given where no `budget` of black-box queries ends the run.")
+    if max_steps is not None:
+        check_count("max_steps", max_steps, least=0)
+    if budget is not None:
+        check_count("budget", budget, least=num_black)
 
 
 def _as_schedule(lr: float | Callable[[int], float]) -> Callable[[int], float]:

@@ -206,12 +206,13 @@ class WhiteBox(Objective):
     def _by_autograd(self, parameters: Parameters) -> tuple[float, Tensor]:
         with torch.enable_grad():
             value = self.loss()
+            value = value.reshape(()) if isinstance(value, Tensor) and value.numel() == 1 else value
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise TypeError(f"`loss` of {self.name!r} must return a tensor of one number, or `grad` must be given.")
         inputs = [tensor for tensor in parameters.tensors if tensor.requires_grad]
         if not value.requires_grad or len(inputs) != len(parameters.tensors):
             raise ValueError(f"`loss` of {self.name!r} must depend on parameters that require a gradient.")
-        parts = torch.autograd.grad(value.reshape(()), inputs, allow_unused=True, materialize_grads=True)
+        parts = torch.autograd.grad(value, inputs, allow_unused=True, materialize_grads=True)
         return float(value.detach()), torch.cat([part.reshape(-1) for part in parts])
 
     def _by_function(self, parameters: Parameters) -> tuple[float, Tensor]:
@@ -222,7 +223,8 @@ class WhiteBox(Objective):
             raise ValueError(
                 f"`grad` of {self.name!r} must return shape [{parameters.size}], got {list(gradient.shape)}."
             )
-        return float(self.loss()), gradient
+        with torch.no_grad():
+            return float(self.loss()), gradient
 
 
 def _as_list(losses: Sequence[float] | Tensor | npt.NDArray[Any]) -> list[Any]:

@@ -45,7 +45,7 @@ class Parameters:
         if select is not None and not isinstance(source, nn.Module):
             raise TypeError(f"`select` needs a module as `source`, got {type(source).__name__}.")
         self.tensors = _tensors_of(source, select)
-        self._buffers = list(source.buffers()) if isinstance(source, nn.Module) else []
+        self._module = source if isinstance(source, nn.Module) else None
         _check_alike(self.tensors)
         self.size = sum(tensor.numel() for tensor in self.tensors)
         self.dtype = self.tensors[0].dtype
@@ -98,7 +98,8 @@ class Parameters:
             theta held on entry, so nothing drifts.
         """
         theta = self.flat()
-        buffers = [buffer.clone() for buffer in self._buffers]
+        named = [] if self._module is None else self._module.named_buffers()
+        buffers = [(name, buffer, buffer.clone()) for name, buffer in named]
 
         def move(displacement: Combination) -> None:
             self._restore(theta, buffers)
@@ -130,10 +131,13 @@ class Parameters:
             start += tensor.numel()
 
     @torch.no_grad()
-    def _restore(self, theta: Tensor, buffers: list[Tensor]) -> None:
+    def _restore(self, theta: Tensor, buffers: list[tuple[str, Tensor, Tensor]]) -> None:
         self.assign(theta)
-        for buffer, kept in zip(self._buffers, buffers, strict=True):
+        for name, buffer, kept in buffers:
             buffer.copy_(kept)
+            if self._module is not None:  # a forward pass may have put another tensor in its place
+                owner, _, own_name = name.rpartition(".")
+                setattr(self._module.get_submodule(owner), own_name, buffer)
 
     def _check_size(self, combination: Combination) -> None:
         if combination.size != self.size:

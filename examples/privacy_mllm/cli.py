@@ -25,7 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     # Imported on use: --help must not wait for torch.
+    import torch
+
     from privacy_mllm import commands
+
+    # The tensors are small: two threads inside one operation cost more than they bring. Work is shared out above.
+    torch.set_num_threads(1)
 
     try:
         code: int = getattr(commands, options.command)(options)
@@ -54,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it
+_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no public name
 
 
 def _add_verb(verbs: _Verbs, name: str, command: str, help_text: str, more: str = "") -> argparse.ArgumentParser:
@@ -90,7 +95,7 @@ def _add_train(verbs: _Verbs) -> None:
     _add_runs(parser)
     parser.add_argument("--name", default="train", help="name of the run's folder")
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
-    parser.add_argument("--test-clips", type=int, default=500, help="test clips that are judged")
+    _add_judging(parser)
     group = parser.add_argument_group("settings of the method")
     for entry in fields(TrainConfig):
         kind = type(entry.default)
@@ -114,7 +119,7 @@ def _add_evaluate(verbs: _Verbs) -> None:
         "each method's pictures.",
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--test-clips", type=int, default=500, help="clips that are judged")
+    _add_judging(parser)
     parser.add_argument("--split", choices=("test", "validation"), default="test", help="clips of which split")
 
 
@@ -168,6 +173,11 @@ def _add_world(verbs: _Verbs) -> None:
     export.add_argument(
         "--test-clips", type=int, default=32, help="clips of the validation and of the test split, each"
     )
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--test-clips", type=int, default=500, help="clips that are judged")
+    parser.add_argument("--attacker-steps", type=int, default=200, help="steps of fine-tuning of each attacker")
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:

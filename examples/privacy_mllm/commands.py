@@ -8,8 +8,6 @@ from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
 
-import torch
-
 from privacy_mllm import anonymizing, display, session
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.config import TrainConfig
@@ -30,7 +28,8 @@ def demo(options: Namespace) -> int:
         finished = session.train_run(config, run, watch)
         if not finished:
             return _stopped(run)
-        results = session.evaluate_run(run, watch, full=True, test_clips=32 if options.quick else session.TEST_CLIPS)
+        size = {"test_clips": 32, "attacker_steps": 5} if options.quick else {}
+        results = session.evaluate_run(run, watch, full=True, **size)
     display.show_table(results)
     display.show_files(run)
     display.say(f"took {time.monotonic() - started:.0f} s")
@@ -47,7 +46,7 @@ def train(options: Namespace) -> int:
         if options.no_evaluation:
             display.show_files(run)
             return 0
-        results = session.evaluate_run(run, watch, full=False, test_clips=options.test_clips)
+        results = session.evaluate_run(run, watch, full=False, **_judging(options))
     display.show_table(results)
     display.show_files(run)
     return 0
@@ -57,7 +56,7 @@ def evaluate(options: Namespace) -> int:
     """Judge a run beside all classical methods."""
     run = Run(options.run)
     with display.watching() as watch:
-        results = session.evaluate_run(run, watch, full=True, test_clips=options.test_clips, split=options.split)
+        results = session.evaluate_run(run, watch, full=True, split=options.split, **_judging(options))
     display.show_table(results)
     display.show_files(run)
     return 0
@@ -89,9 +88,10 @@ def world(options: Namespace) -> int:
     return 0
 
 
+def _judging(options: Namespace) -> dict[str, int]:
+    return {"test_clips": options.test_clips, "attacker_steps": options.attacker_steps}
+
+
 def _stopped(run: Run) -> int:
     print(f"stopped; what was learned so far is in {run.path}", file=sys.stderr)
     return 130
-
-
-torch.set_num_threads(max(1, torch.get_num_threads()))

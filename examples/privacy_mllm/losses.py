@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from privacy_mllm.metrics import normalise_answer
 from privacy_mllm.oracles.protocol import Answer
 
 UTILITY_BOUND = 6.0
@@ -26,7 +27,8 @@ def utility_loss(answers: Sequence[Answer], targets: Sequence[tuple[str, ...]], 
 
     ``"logprob"``: :math:`\min(6, -\max_{a \in \text{accepted}} \log p(a))`, where the model's log-probabilities
     are first normalised over its candidate answers. ``"text"``: 0 where the text is an accepted answer, else 1.
-    Letter case and white space do not count. Costs no query.
+    Answers are compared as the reported accuracy compares them: letter case, white space, articles and punctuation
+    do not count. Costs no query.
 
     Args:
         answers: What the model said, one answer a clip.
@@ -84,8 +86,8 @@ def privacy_loss(logits: Tensor, base_rates: Tensor, kind: str = "reverse_kl") -
 
 
 def same_words(first: str, second: str) -> bool:
-    """Whether two answers are the same, letter case and white space aside."""
-    return first.lower().split() == second.lower().split()
+    """Whether two answers are the same as the reported accuracy sees it: case, articles and punctuation aside."""
+    return normalise_answer(first) == normalise_answer(second)
 
 
 def _logprob_loss(answer: Answer, target: tuple[str, ...]) -> float:

@@ -112,7 +112,7 @@ def draw_frames(frames: Tensor, attributes: Tensor, batch: int, generator: torch
 def _first_weights(num_attributes: int, seed: int, init: Reviewer | None) -> Reviewer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        reviewer = Reviewer(num_attributes, width=16 if init is None else init.stem[0].out_channels)
+        reviewer = Reviewer(num_attributes, width=16 if init is None else init.width)
     if init is not None:
         reviewer.load_state_dict(init.state_dict())
     return reviewer

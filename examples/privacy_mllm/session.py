@@ -13,7 +13,7 @@ from privacy_mllm import figures
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.sources import load_clips
-from privacy_mllm.evaluate import Evaluator, Results, all_questions, with_calls
+from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, all_questions, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
 from privacy_mllm.models.reviewer import load_reviewer
 from privacy_mllm.oracles.embedded import EmbeddedOracle
@@ -90,7 +90,14 @@ def _take_steps(training: Training, run: Run, watch: Watch) -> bool:
 
 
 def evaluate_run(
-    run: Run, watch: Watch, *, full: bool, test_clips: int = TEST_CLIPS, split: str = "test", workers: int = 2
+    run: Run,
+    watch: Watch,
+    *,
+    full: bool,
+    test_clips: int = TEST_CLIPS,
+    attacker_steps: int = ATTACKER_STEPS,
+    split: str = "test",
+    workers: int = 2,
 ) -> Results:
     """Judge a run's anonymizer beside the controls, and write ``results.json`` and the figures.
 
@@ -99,6 +106,7 @@ def evaluate_run(
         watch: Whom to tell.
         full: Whether all classical baselines stand in the table, or only raw pictures and the control.
         test_clips: Clips that are judged; at most those that the data holds.
+        attacker_steps: Steps of fine-tuning of each attacker.
         split: Split that is judged: "test", or "validation" while settings are still being chosen.
         workers: Methods judged at once.
     """
@@ -114,7 +122,7 @@ def evaluate_run(
     others = baselines(people=test.people is not None and attack.people is not None) if full else (Raw(),)
     watch.stage("judging")
     question = config.question or all_questions(test)[0]
-    evaluator = Evaluator(attack, test, oracle, load_reviewer("reviewer"), question)
+    evaluator = Evaluator(attack, test, oracle, load_reviewer("reviewer"), question, attacker_steps)
     results = evaluator.evaluate([*others, control, ours], workers=workers, progress=watch.judged)
     results = with_calls(results, OURS, trained.calls / min(config.pool, len(attack)))
     run.write_results(results)

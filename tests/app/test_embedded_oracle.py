@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import CANDIDATES, QUESTIONS, render_clips
 from privacy_mllm.oracles.embedded import EmbeddedOracle
@@ -19,7 +20,7 @@ def _texts(answers: list[Answer]) -> list[str]:
     return [answer.text for answer in answers]
 
 
-@pytest.mark.parametrize(("question", "least"), zip(QUESTIONS, (85, 90, 80, 95), strict=True))
+@pytest.mark.parametrize(("question", "least"), list(zip(QUESTIONS, (85, 90, 80, 95), strict=True)))
 def test_the_shipped_model_answers_raw_clips(clips: Clips, question: str, least: int) -> None:
     said = _texts(EmbeddedOracle().ask(clips.frames, [question] * 100))
     right = [text in answers[question] for text, answers in zip(said, clips.answers, strict=True)]
@@ -98,6 +99,6 @@ def test_bad_arguments_are_named_and_cost_nothing(clips: Clips) -> None:
         oracle.ask(clips.frames[0], [QUESTIONS[0]])
     with pytest.raises(ValueError, match="`questions` must have one entry a clip, got 1 for 2 clips"):
         oracle.ask(clips.frames[:2], [QUESTIONS[0]])
-    with pytest.raises(ValueError, match="what is the person doing.*got 'why'"):
+    with pytest.raises(ValueError, match=r"what is the person doing.*got 'why'"):
         oracle.ask(clips.frames[:1], ["why"])
     assert oracle.num_calls == 0

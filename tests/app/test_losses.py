@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from privacy_mllm.losses import LOGIT_LIMIT, PRIVACY_IDEAL, UTILITY_BOUND, privacy_loss, utility_loss
 from privacy_mllm.oracles.protocol import Answer
 
@@ -65,7 +66,9 @@ def test_reverse_kl_by_hand() -> None:
 
 def test_the_ideal_is_reached_by_a_reviewer_that_knows_nothing() -> None:
     rates = torch.tensor([0.3, 0.6])
-    assert privacy_loss(rates.logit().expand(4, 2), rates).item() == pytest.approx(PRIVACY_IDEAL["reverse_kl"], abs=1e-6)
+    assert privacy_loss(rates.logit().expand(4, 2), rates).item() == pytest.approx(
+        PRIVACY_IDEAL["reverse_kl"], abs=1e-6
+    )
     ignorant = privacy_loss(torch.zeros(4, 2), rates, "uniform_bce").item()
     assert ignorant == pytest.approx(PRIVACY_IDEAL["uniform_bce"])
 

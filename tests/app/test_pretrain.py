@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.pretrain import FULL, MANIFEST, QUICK, make_reviewer_and_unets, pretrain
 from privacy_mllm.weights import NAMES
-from safetensors.torch import load_file
 
 SHIPPED = Path(str(resources.files("privacy_mllm.weights")))
 

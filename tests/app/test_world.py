@@ -6,9 +6,10 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from torch import Tensor
+
 from privacy_mllm.data._scene import Scene, draw_scene
 from privacy_mllm.data.world import ATTRIBUTES, CANDIDATES, QUESTIONS, SPLITS, _paint, render_clips
-from torch import Tensor
 
 
 def _scene(count: int = 64) -> Scene:

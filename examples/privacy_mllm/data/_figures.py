@@ -12,7 +12,8 @@ from privacy_mllm.data._pose import Pose
 from privacy_mllm.data._scene import Person
 
 _SKIN = torch.tensor(
-    [[0.98, 0.86, 0.76], [0.93, 0.76, 0.62], [0.82, 0.62, 0.46], [0.62, 0.43, 0.30], [0.45, 0.29, 0.19], [0.28, 0.17, 0.11]]
+    [[0.98, 0.86, 0.76], [0.93, 0.76, 0.62], [0.82, 0.62, 0.46],
+     [0.62, 0.43, 0.30], [0.45, 0.29, 0.19], [0.28, 0.17, 0.11]]
 )  # fmt: skip
 _SHIRT = torch.tensor(
     [[0.85, 0.15, 0.15], [0.15, 0.35, 0.85], [0.15, 0.60, 0.25], [0.95, 0.85, 0.20], [0.95, 0.95, 0.95],
@@ -116,9 +117,7 @@ def _below(point: Tensor, distance: Tensor) -> Tensor:
     return point + torch.stack([torch.zeros_like(distance), distance], dim=-1)[:, None]
 
 
-def _paint_arm(
-    canvas: Canvas, arm: Limb, size: Tensor, tone: Tensor, sleeve: Tensor, shown: Tensor
-) -> Tensor:
+def _paint_arm(canvas: Canvas, arm: Limb, size: Tensor, tone: Tensor, sleeve: Tensor, shown: Tensor) -> Tensor:
     shoulder, elbow, hand = arm
     upper = canvas.paint(canvas.capsule(shoulder, elbow, 0.030 * size), sleeve, shown)
     return torch.maximum(upper, canvas.paint(canvas.capsule(elbow, hand, 0.026 * size), tone, shown))

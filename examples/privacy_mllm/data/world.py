@@ -141,9 +141,7 @@ def _answers(scene: Scene) -> list[Answers]:
         [OBJECTS[held] for held in scene.held],
         [PLACES[place] for place in scene.place],
     )
-    return [
-        dict(zip(QUESTIONS, ((text,) for text in texts), strict=True)) for texts in zip(*said, strict=True)
-    ]
+    return [dict(zip(QUESTIONS, ((text,) for text in texts), strict=True)) for texts in zip(*said, strict=True)]
 
 
 def _to_bytes(picture: Tensor) -> Tensor:

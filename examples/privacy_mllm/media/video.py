@@ -185,11 +185,14 @@ def _av() -> ModuleType:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     av = _av()
-    with _errors_named(path), av.open(str(path)) as container:
+    # Metadata is dropped anyway, so it need not be text.
+    with _errors_named(path), av.open(str(path), metadata_errors="ignore") as container:
         pictured = av.stream.Disposition.attached_pic  # The cover of an audio file is no video.
         stream = next((one for one in container.streams.video if not one.disposition & pictured), None)
         if stream is None:
             raise MediaError(f"{path} has no video stream.")
+        if stream.codec_context is None:
+            raise MediaError(f"{path} is coded in a way that cannot be decoded.")
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MAX_PIXELS:
             raise MediaError(f"{path} claims frames of {width}x{height}: the limit is {MAX_PIXELS} pixels.")

@@ -50,8 +50,10 @@ class Downsample:
 
     def _change(self, pictures: Tensor) -> Tensor:
         height, width = pictures.shape[-2:]
-        at_reference = resize(pictures, *reference_size(height, width)).float()
-        return to_bytes(resize(shrink(at_reference, self.factor), height, width))
+        reference = reference_size(height, width)
+        small = shrink(resize(pictures, *reference).float(), self.factor)
+        # The last step is one of bytes, since the floats of a large picture would fill the memory.
+        return resize(to_bytes(resize(small, *reference)), height, width)
 
 
 def shrink(pictures: Tensor, factor: int) -> Tensor:

@@ -18,7 +18,7 @@ class Reviewer(nn.Module):
 
     def __init__(self, num_attributes: int = 6, width: int = 16) -> None:
         super().__init__()
-        self.num_attributes = num_attributes
+        self.width = width
         self.stem = nn.Sequential(nn.Conv2d(3, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.stages = nn.Sequential(Residual(width, 2 * width, 2), Residual(2 * width, 3 * width, 2))
         # Four quarters of the picture: a card in a corner is not averaged away.

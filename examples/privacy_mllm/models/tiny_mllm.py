@@ -79,7 +79,8 @@ class TinyMLLM(nn.Module):
         """Vision tokens ``[b, 16, dim]`` of clips ``[b, 4, 3, 64, 64]`` in [0, 1]."""
         features = self.vision(clips.flatten(0, 1) * 2 - 1)
         places = features.reshape(len(clips), FRAMES, 64, VISION_LENGTH).permute(0, 3, 1, 2)
-        return self.projector(places.flatten(2)) + self.vision_position
+        projected: Tensor = self.projector(places.flatten(2))
+        return projected + self.vision_position
 
     def speak(self, vision: Tensor, questions: Tensor, answers: Tensor) -> Tensor:
         """Log-probabilities of each word of an answer, given the words before it.
@@ -97,7 +98,8 @@ class TinyMLLM(nn.Module):
         tokens = torch.cat([vision, text], dim=1)
         for layer in self.layers:
             tokens = layer(tokens, self.mask)
-        return self.head(self.norm(tokens[:, -ANSWER_LENGTH:])).log_softmax(-1)
+        logits: Tensor = self.head(self.norm(tokens[:, -ANSWER_LENGTH:]))
+        return logits.log_softmax(-1)
 
     def score(self, vision: Tensor, question: str, candidates: Sequence[str]) -> Tensor:
         """Log-probability of each whole candidate answer, ``<eos>`` included, ``[b, candidates]``.
@@ -134,9 +136,7 @@ class _Layer(nn.Module):
         self.attention_norm = nn.LayerNorm(dim)
         self.query_key_value = nn.Linear(dim, 3 * dim)
         self.merge = nn.Linear(dim, dim)
-        self.perceptron = nn.Sequential(
-            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
-        )
+        self.perceptron = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         b, length, dim = tokens.shape
@@ -144,14 +144,15 @@ class _Layer(nn.Module):
         query, key, value = mixed.permute(2, 0, 3, 1, 4)
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         tokens = tokens + self.merge(seen.transpose(1, 2).reshape(b, length, dim))
-        return tokens + self.perceptron(tokens)
+        thought: Tensor = self.perceptron(tokens)
+        return tokens + thought
 
 
 def load_tiny_mllm() -> TinyMLLM:
     """The shipped model, in evaluation mode and without gradients."""
     model = TinyMLLM()
     model.load_state_dict(load_weights("tiny_mllm"))
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(requires_grad=False)
 
 
 def _encode(words: list[str], length: int) -> Tensor:

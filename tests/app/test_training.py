@@ -1,0 +1,135 @@
+"""The training loop: the paper's step, its budget, its control, and what may not be trained on."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+import zoopt_mo as zo
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.world import QUESTIONS, render_clips
+from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.train import Training
+
+TINY = TrainConfig(clips=24, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0)
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    return render_clips("train", TINY.clips)
+
+
+def weights(training: Training) -> torch.Tensor:
+    return zo.Parameters(training.anonymizer).flat()
+
+
+def test_the_budget_is_spent_to_the_last_whole_step_and_counted_by_the_oracle(clips: Clips) -> None:
+    oracle = EmbeddedOracle()
+    training = Training(replace(TINY, calls_per_sample=6.9), clips, oracle)
+    records = list(training.steps())
+    assert len(records) == 6  # 6.9 * 8 = 55.2 calls; a step asks two probes of four clips
+    assert records[-1].calls == oracle.num_calls == training.num_calls == 48
+
+
+def test_calls_made_before_the_run_are_not_the_runs(clips: Clips) -> None:
+    oracle = EmbeddedOracle()
+    oracle.ask(clips.frames[:3], [QUESTIONS[0]] * 3)
+    training = Training(TINY, clips, oracle)
+    list(training.steps())
+    assert training.num_calls == 48
+    assert oracle.num_calls == 51
+
+
+def test_the_same_seed_gives_the_same_network_bit_for_bit(clips: Clips) -> None:
+    first, second = (Training(TINY, clips, EmbeddedOracle()) for _ in range(2))
+    other = Training(replace(TINY, seed=1), clips, EmbeddedOracle())
+    for training in (first, second, other):
+        list(training.steps())
+    assert torch.equal(weights(first), weights(second))
+    assert not torch.equal(weights(first), weights(other))
+
+
+def test_the_control_asks_nothing_and_still_moves(clips: Clips) -> None:
+    oracle = EmbeddedOracle()
+    training = Training(TINY, clips, oracle, ask=False)
+    before = weights(training)
+    records = list(training.steps())
+    assert oracle.num_calls == 0
+    assert len(records) == 6
+    assert all(math.isnan(record.utility) for record in records)
+    assert not torch.equal(weights(training), before)
+
+
+def test_the_step_is_equation_11_and_12(clips: Clips) -> None:
+    """theta_1 - theta_0 must be -(w_1 a_u g + w_2 a_p h), with the recorded lengths and the weights of i_max."""
+    training = Training(replace(TINY, privacy_max_norm=1e9), clips, EmbeddedOracle())
+    before = weights(training)
+    record = next(iter(training.steps()))
+    moved = (weights(training) - before).double()
+    config = training.config
+    plain = [config.utility_weight, 1 - config.utility_weight]
+    w = [plain[i] * (config.augmentation + (record.i_max == i)) for i in range(2)]
+    g = training.utility.estimator.estimator.directions(len(before), config.seed, 0, 0).state_dict()["signs"]
+    signs = zo.SignDirection(g.numpy().view("uint64"), len(before))
+    # Along the probed direction the step is the estimate's, up to the exact gradient's small share.
+    along = signs.dot(moved.float()) / math.sqrt(len(before))
+    expected = w[0] * config.utility_lr * record.utility_norm
+    assert abs(abs(along) - expected) <= w[1] * config.privacy_lr * record.privacy_norm + 1e-6
+    assert float(moved.norm()) <= expected + w[1] * config.privacy_lr * record.privacy_norm + 1e-6
+
+
+def test_the_reviewer_learns_along(clips: Clips) -> None:
+    training = Training(TINY, clips, EmbeddedOracle())
+    before = zo.Parameters(training.reviewer).flat()
+    next(iter(training.steps()))
+    assert not torch.equal(zo.Parameters(training.reviewer).flat(), before)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"estimator": "spsa"},
+        {"scalarizer": "tchebycheff"},
+        {"scalarizer": "weighted-sum"},
+        {"utility_loss": "text", "radius": 0.05},
+        {"privacy_loss": "uniform_bce"},
+        {"init": "identity"},
+        {"question": QUESTIONS[3]},
+    ],
+    ids=lambda change: next(iter(change.values())),
+)
+def test_every_choice_trains(clips: Clips, change: dict[str, object]) -> None:
+    training = Training(replace(TINY, calls_per_sample=2.0, **change), clips, EmbeddedOracle())
+    records = list(training.steps())
+    assert len(records) == 2
+    assert all(math.isfinite(record.utility) and math.isfinite(record.privacy) for record in records)
+    json.dumps([vars(record) for record in records])
+
+
+def test_a_question_that_a_clip_does_not_have_is_refused_before_any_query(clips: Clips) -> None:
+    oracle = EmbeddedOracle()
+    with pytest.raises(ValueError, match="must have the question 'who is it' for every clip, but train-00000"):
+        Training(replace(TINY, question="who is it"), clips, oracle)
+    assert oracle.num_calls == 0
+
+
+def test_a_batch_larger_than_the_data_is_refused(clips: Clips) -> None:
+    with pytest.raises(ValueError, match="`batch` must be at most the number of training clips, 24, got 64"):
+        Training(replace(TINY, batch=64), clips, EmbeddedOracle())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init": "random"}, "`init` must be one of warm, identity, got 'random'"),
+        ({"pool": 0}, "`pool` must be positive, got 0"),
+        ({"calls_per_sample": -1.0}, "`calls_per_sample` must be positive, got -1.0"),
+        ({"utility_weight": 1.0}, r"`utility_weight` must be in \(0, 1\), got 1.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**change)
