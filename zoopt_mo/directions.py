@@ -347,9 +347,7 @@ def _widened(vector: Tensor) -> Tensor:
 
 def _check_within(size: int, vector: Tensor, start: int) -> None:
     if start < 0 or start + len(vector) > size:
-        raise ValueError(
-            f"`vector` must lie within the {size} entries, got entries {start} to {start + len(vector)}."
-        )
+        raise ValueError(f"`vector` must lie within the {size} entries, got entries {start} to {start + len(vector)}.")
 
 
 def _check_same_size(size: int, other: Direction | Tensor) -> None:

@@ -17,6 +17,9 @@ ACTION_SHARE = 0.5
 AUXILIARY_WEIGHTS = (1.0, 0.3, 0.8, 0.1)
 """Weight of each question in the auxiliary loss: action, count, held object, place."""
 
+LABEL_SMOOTHING = 0.05
+"""Keeps the model from being all too certain, and its log-probabilities from running out of bounds."""
+
 SHIFT = 5
 """Pictures are shifted by up to so many pixels, without which the model learns its clips by heart."""
 
@@ -65,7 +68,11 @@ def answer_labels(clips: Clips) -> Tensor:
 
 
 def augment(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Clips ``[b, t, 3, h, w]`` as another camera would see them: mirrored, shifted, tinted, grey, blurred or noisy."""
+    """Clips ``[b, t, 3, h, w]`` as other cameras and other weather would show them.
+
+    Tinted, and half of them in fog; as whole batches mirrored, shifted, and some grey, noisy or blurred. So the model
+    learns to be unsure of what it can hardly see, and its log-probabilities change gradually with the picture.
+    """
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -73,7 +80,9 @@ def augment(pictures: Tensor, generator: torch.Generator) -> Tensor:
     b = len(pictures)
     contrast, tint = 0.8 + 0.4 * draw(b, 1, 1, 1, 1), 0.2 * (draw(b, 1, 3, 1, 1) - 0.5)
     pictures = (pictures - 0.5) * contrast + 0.5 + tint
-    mirror, grey, blur, noise = (draw(4) < torch.tensor([0.5, 0.2, 0.2, 0.2])).tolist()
+    clearness = torch.where(draw(b, 1, 1, 1, 1) < 0.5, 1.0, 0.15 + 0.85 * draw(b, 1, 1, 1, 1))
+    pictures = torch.lerp(0.2 + 0.7 * draw(b, 1, 1, 1, 1), pictures, clearness)
+    mirror, grey, noise, blur = (draw(4) < torch.tensor([0.5, 0.2, 0.2, 0.3])).tolist()
     if mirror:
         pictures = pictures.flip(-1)
     if grey:
@@ -81,10 +90,11 @@ def augment(pictures: Tensor, generator: torch.Generator) -> Tensor:
     if noise:
         spread = 0.12 * draw(b, 1, 1, 1, 1)
         pictures = pictures + spread * torch.randn(pictures.shape, generator=generator)
-    frames = pictures.clamp_(0, 1).flatten(0, 1)
+    frames = _shift(pictures.clamp(0, 1).flatten(0, 1), generator)
     if blur:
-        frames = F.avg_pool2d(frames, 3, stride=1, padding=1, count_include_pad=False)
-    return _shift(frames, generator).reshape(pictures.shape)
+        reach = 1 + int(torch.randint(3, (), generator=generator))
+        frames = F.avg_pool2d(frames, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
+    return frames.reshape(pictures.shape)
 
 
 def _shift(frames: Tensor, generator: torch.Generator) -> Tensor:
@@ -111,7 +121,8 @@ def _loss(
         [encode_answer(CANDIDATES[QUESTIONS[index]][label]) for index, label in zip(asked.tolist(), right, strict=True)]
     )
     logprobs = model.speak(vision, questions, answers)
-    return loss + F.nll_loss(logprobs.flatten(0, 1), answers.flatten(), ignore_index=0)
+    spoken = F.cross_entropy(logprobs.flatten(0, 1), answers.flatten(), ignore_index=0, label_smoothing=LABEL_SMOOTHING)
+    return loss + spoken
 
 
 def _draw_questions(number: int, generator: torch.Generator) -> Tensor:

@@ -52,6 +52,14 @@ class Agreement:
         """Whether the two networks are the same or do the same within the tolerance."""
         return self.identical or abs(self.qualities[0] - self.qualities[1]) <= TOLERANCE
 
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        if self.identical:
+            return f"{self.name}: the same, bit for bit"
+        first, second = self.qualities
+        verdict = "agrees" if self.agrees else "DIFFERS"
+        return f"{self.name}: {verdict}, {first:.1f} and {second:.1f} % (weights up to {self.max_difference:.2g} apart)"
+
 
 def compare_weights(a: Path, b: Path) -> list[Agreement]:
     """Whether two folders of weights agree, file by file.

@@ -28,8 +28,8 @@ def demo(options: Namespace) -> int:
         finished = session.train_run(config, run, watch)
         if not finished:
             return _stopped(run)
-        size = {"test_clips": 32, "attacker_steps": 5} if options.quick else {}
-        results = session.evaluate_run(run, watch, full=True, **size)
+        judging = session.Judging(test_clips=32, attacker_steps=5) if options.quick else session.Judging()
+        results = session.evaluate_run(run, watch, judging, full=True)
     display.show_table(results)
     display.show_files(run)
     display.say(f"took {time.monotonic() - started:.0f} s")
@@ -46,7 +46,7 @@ def train(options: Namespace) -> int:
         if options.no_evaluation:
             display.show_files(run)
             return 0
-        results = session.evaluate_run(run, watch, full=False, **_judging(options))
+        results = session.evaluate_run(run, watch, _judging(options), full=False)
     display.show_table(results)
     display.show_files(run)
     return 0
@@ -56,7 +56,7 @@ def evaluate(options: Namespace) -> int:
     """Judge a run beside all classical methods."""
     run = Run(options.run)
     with display.watching() as watch:
-        results = session.evaluate_run(run, watch, full=True, split=options.split, **_judging(options))
+        results = session.evaluate_run(run, watch, _judging(options, options.split), full=True)
     display.show_table(results)
     display.show_files(run)
     return 0
@@ -88,8 +88,8 @@ def world(options: Namespace) -> int:
     return 0
 
 
-def _judging(options: Namespace) -> dict[str, int]:
-    return {"test_clips": options.test_clips, "attacker_steps": options.attacker_steps}
+def _judging(options: Namespace, split: str = "test") -> session.Judging:
+    return session.Judging(test_clips=options.test_clips, attacker_steps=options.attacker_steps, split=split)
 
 
 def _stopped(run: Run) -> int:

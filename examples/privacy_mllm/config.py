@@ -27,7 +27,8 @@ class TrainConfig:
     data: str = _setting("world", "what to train on: 'world' (rendered), or 'folder:DIR' (your own)")
     clips: int = _setting(1500, "labelled training clips that are rendered; a folder gives all it has")
     pool: int = _setting(256, "of these, the clips whose questions are put to the black box")
-    question: str = _setting("", "train for this question only; empty draws one of the clip's questions for each query")
+    question: str = _setting("", "the main question; empty takes the first of the data")
+    question_share: float = _setting(0.5, "share of queries that put the main question; the rest draw from the others")
     calls_per_sample: float = _setting(15.0, "budget: black-box calls for each clip of the pool")
     init: str = _setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
     estimator: str = _setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)
@@ -63,5 +64,7 @@ class TrainConfig:
         for name in ("clips", "pool", "batch", "privacy_batch", "calls_per_sample"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")
+        if not 0 <= self.question_share <= 1:
+            raise ValueError(f"`question_share` must be in [0, 1], got {self.question_share}.")
         if not 0 < self.utility_weight < 1:
             raise ValueError(f"`utility_weight` must be in (0, 1), got {self.utility_weight}.")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
 from typing import Any
 
-from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import accuracy, class_mean_average_precision
 from privacy_mllm.models.reviewer import Reviewer
@@ -112,7 +112,7 @@ class Evaluator:
 
         with ThreadPoolExecutor(workers) as pool:
             rows = tuple(pool.map(judge, methods))
-        blind = 100 * float(self.test.attributes.mean())
+        blind = class_mean_average_precision(self.test.attributes, self.test.attributes).chance
         return Results(blind, rows)
 
     def judge(self, method: Anonymizer) -> Row:
@@ -145,11 +145,6 @@ class Evaluator:
         return train_reviewer(
             seen, self.attack.attributes, steps=self.attacker_steps, seed=self.seed, init=self.reviewer
         )
-
-
-def all_questions(clips: Clips) -> list[str]:
-    """The questions of the clips, each once, in the order in which they first occur."""
-    return list(dict.fromkeys(question for answers in clips.answers for question in answers))
 
 
 def with_calls(results: Results, method: str, calls_per_sample: float) -> Results:

@@ -11,9 +11,9 @@ import torch
 
 from privacy_mllm import figures
 from privacy_mllm.config import TrainConfig
-from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.sources import load_clips
-from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, all_questions, with_calls
+from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
 from privacy_mllm.models.reviewer import load_reviewer
 from privacy_mllm.oracles.embedded import EmbeddedOracle
@@ -39,6 +39,23 @@ class Watch:
     stage: Callable[[str], None] = lambda _name: None
     step: Callable[[StepRecord, int], None] = lambda _record, _steps: None
     judged: Callable[[str], None] = lambda _method: None
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How thoroughly a run is judged.
+
+    Args:
+        test_clips: Clips that are judged; at most those that the data holds.
+        attacker_steps: Steps of fine-tuning of each attacker.
+        split: Split that is judged: "test", or "validation" while settings are still being chosen.
+        workers: Methods judged at once.
+    """
+
+    test_clips: int = TEST_CLIPS
+    attacker_steps: int = ATTACKER_STEPS
+    split: str = "test"
+    workers: int = 2
 
 
 def train_run(config: TrainConfig, run: Run, watch: Watch) -> bool:
@@ -89,32 +106,20 @@ def _take_steps(training: Training, run: Run, watch: Watch) -> bool:
     return True
 
 
-def evaluate_run(
-    run: Run,
-    watch: Watch,
-    *,
-    full: bool,
-    test_clips: int = TEST_CLIPS,
-    attacker_steps: int = ATTACKER_STEPS,
-    split: str = "test",
-    workers: int = 2,
-) -> Results:
+def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Results:
     """Judge a run's anonymizer beside the controls, and write ``results.json`` and the figures.
 
     Args:
         run: A trained run.
         watch: Whom to tell.
+        judging: How thoroughly.
         full: Whether all classical baselines stand in the table, or only raw pictures and the control.
-        test_clips: Clips that are judged; at most those that the data holds.
-        attacker_steps: Steps of fine-tuning of each attacker.
-        split: Split that is judged: "test", or "validation" while settings are still being chosen.
-        workers: Methods judged at once.
     """
     config = run.read_config()
     oracle = EmbeddedOracle()
     watch.stage("reading clips")
     attack = load_clips(config.data, "train", config.clips, oracle)
-    test = load_clips(config.data, split, test_clips, oracle)
+    test = load_clips(config.data, judging.split, judging.test_clips, oracle)
     watch.stage("training the control that never asks")
     trained = load_anonymizer(run.path)
     control = NetworkAnonymizer(train_control(config, attack), CONTROL)
@@ -122,8 +127,8 @@ def evaluate_run(
     others = baselines(people=test.people is not None and attack.people is not None) if full else (Raw(),)
     watch.stage("judging")
     question = config.question or all_questions(test)[0]
-    evaluator = Evaluator(attack, test, oracle, load_reviewer("reviewer"), question, attacker_steps)
-    results = evaluator.evaluate([*others, control, ours], workers=workers, progress=watch.judged)
+    evaluator = Evaluator(attack, test, oracle, load_reviewer("reviewer"), question, judging.attacker_steps)
+    results = evaluator.evaluate([*others, control, ours], workers=judging.workers, progress=watch.judged)
     results = with_calls(results, OURS, trained.calls / min(config.pool, len(attack)))
     run.write_results(results)
     _draw(run, results, test, [Raw(), control, ours], question)

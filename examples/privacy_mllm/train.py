@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
-from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss, utility_loss
 from privacy_mllm.models.reviewer import load_reviewer
 from privacy_mllm.models.unet import UNet
@@ -57,13 +57,14 @@ class Training:
 
     def __init__(self, config: TrainConfig, clips: Clips, oracle: Oracle, *, ask: bool = True) -> None:
         self.config, self.clips, self.oracle, self.ask = config, clips, oracle, ask
+        _check_clips(config, clips)
         self.pool = clips.head(config.pool)
         self.anonymizer = UNet()
         self.anonymizer.load_state_dict(load_weights(f"unet_{config.init}"))
         self.reviewer = load_reviewer("reviewer_warm" if config.init == "warm" else "reviewer")
-        _check_clips(config, clips)
         self.base_rates = clips.attributes.mean(dim=0).clamp(0.01, 0.99)
         self.num_steps = int(config.calls_per_sample * len(self.pool)) // (PROBES_A_STEP * config.batch)
+        self.question = config.question or all_questions(clips)[0]
         self._calls_before = oracle.num_calls
         self._generator = torch.Generator().manual_seed(config.seed)
         self._batches = self._draw_batches()
@@ -148,9 +149,13 @@ class Training:
                 yield _Batch(rows, questions, targets)
 
     def _draw_question(self, row: int) -> str:
-        questions = sorted(self.pool.answers[row])
-        drawn = questions[int(torch.randint(len(questions), (), generator=self._generator))]
-        return self.config.question or drawn
+        """The main question with its share of the queries, else one of the clip's others: untrained ones collapse."""
+        questions = list(self.pool.answers[row])
+        others = [question for question in questions if question != self.question]
+        main, other = torch.rand(2, generator=self._generator).tolist()
+        if self.question in questions and (not others or main < self.config.question_share):
+            return self.question
+        return others[int(other * len(others))]
 
     def _record(self, step: int, report: zo.StepReport, reviewer: float, lr: float) -> StepRecord:
         utility = 0 if self.ask else None
@@ -180,9 +185,10 @@ def _check_clips(config: TrainConfig, clips: Clips) -> None:
     if len(clips) < config.batch:
         raise ValueError(f"`batch` must be at most the number of training clips, {len(clips)}, got {config.batch}.")
     for name, answers in zip(clips.names, clips.answers, strict=True):
-        if not answers or (config.question and config.question not in answers):
-            missing = f"the question {config.question!r}" if config.question else "a question"
-            raise ValueError(f"`clips` must have {missing} for every clip, but {name} has {list(answers)}.")
+        if not answers:
+            raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")
+    if config.question and config.question not in all_questions(clips):
+        raise ValueError(f"`question` must be one of {all_questions(clips)}, got {config.question!r}.")
 
 
 def _estimator(config: TrainConfig, gains: zo.SpallGains) -> zo.Estimator:

@@ -61,6 +61,8 @@ def test_comparing_weights_tells_same_from_different(quick: Path) -> None:
     assert all(entry.max_difference > 0 for entry in different.values())
     assert not different["tiny_mllm"].agrees
     assert not different["reviewer"].agrees
+    assert str(same[0]) == "tiny_mllm: the same, bit for bit"
+    assert str(different["tiny_mllm"]).startswith("tiny_mllm: DIFFERS, ")
 
 
 def test_the_manifest_describes_the_shipped_files(manifest: dict[str, Any]) -> None:

@@ -252,3 +252,18 @@ def test_kind_of_an_unknown_name_is_by_content(tmp_path: Path) -> None:
     path = (tmp_path / "clip.mp4").rename(tmp_path / "clip.bin")
     assert kind_of_name(path) is None
     assert kind_of(path) == kind_of_content(path) == Kind("video", "mp4")
+
+
+def test_metadata_that_is_no_text_is_no_obstacle(tmp_path: Path) -> None:
+    write_video(tmp_path / "in.mp4")
+    content = (tmp_path / "in.mp4").read_bytes()
+    (tmp_path / "in.mp4").write_bytes(content.replace(b"SECRET", b"SE\xffRET"))
+    assert len(list(iterate_frames(tmp_path / "in.mp4"))) == 8
+
+
+def test_an_unknown_codec_is_refused(tmp_path: Path) -> None:
+    write_video(tmp_path / "in.mp4", codec="libx264")
+    content = (tmp_path / "in.mp4").read_bytes()
+    (tmp_path / "in.mp4").write_bytes(content.replace(b"avc1", b"zzzz"))
+    with pytest.raises(MediaError, match=r"in\.mp4 is coded in a way that cannot be decoded"):
+        probe_video(tmp_path / "in.mp4")

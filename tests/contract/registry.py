@@ -70,19 +70,19 @@ ESTIMATORS = {
 
 SCALARIZERS = {
     "weighted sum": ScalarizerCase(
-        lambda weights, ideal: zo.WeightedSum(weights=weights), strict=True, has_maximum=False
+        lambda weights, _ideal: zo.WeightedSum(weights=weights), strict=True, has_maximum=False
     ),
     "tchebycheff": ScalarizerCase(
         lambda weights, ideal: zo.Tchebycheff(weights=weights, ideal=ideal), strict=False, has_maximum=True
     ),
     "tchebycheff, running ideal": ScalarizerCase(
-        lambda weights, ideal: zo.Tchebycheff(weights=weights), strict=False, has_maximum=True
+        lambda weights, _ideal: zo.Tchebycheff(weights=weights), strict=False, has_maximum=True
     ),
     "augmented": ScalarizerCase(
         lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights, ideal=ideal), strict=True, has_maximum=True
     ),
     "augmented, running ideal": ScalarizerCase(
-        lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights), strict=True, has_maximum=True
+        lambda weights, _ideal: zo.AugmentedTchebycheff(weights=weights), strict=True, has_maximum=True
     ),
     "augmented, large sigma": ScalarizerCase(
         lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights, ideal=ideal, augmentation=0.5, margin=0.2),

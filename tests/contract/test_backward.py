@@ -69,6 +69,11 @@ class Scene:
         return [self.theta.tolist(), grad, *(plain(box.estimator.state_dict()) for box in self.blacks)]
 
 
+def grad_of(theta: Tensor) -> Tensor:
+    assert theta.grad is not None
+    return theta.grad.clone()
+
+
 def plain(state: Any) -> Any:
     """A state with its tensors as lists, so that two can be compared."""
     if isinstance(state, dict):
@@ -163,7 +168,7 @@ FAULTS: dict[str, tuple[Callable[[list[float]], Any], type[Exception], str]] = {
         ValueError,
         r"^`judge` of 'black 1' must return 2 losses, one a payload, got 1\.$",
     ),
-    "no number": (lambda losses: ["good", "bad"], ValueError, r"could not convert string to float: 'good'"),
+    "no number": (lambda _losses: ["good", "bad"], ValueError, r"could not convert string to float: 'good'"),
 }
 
 
@@ -206,11 +211,23 @@ def fails(losses: Tensor) -> Tensor:
     [
         (fails, LostConnectionError, r"^scalarizer$"),
         (lambda losses: losses, TypeError, r"^`scalarizer` must return a tensor of shape \[\], got shape \[3\]\.$"),
-        (lambda losses: 1.0, TypeError, r"^`scalarizer` must return a tensor of shape \[\], got float\.$"),
-        (lambda losses: torch.tensor(1.0), ValueError, r"^`scalarizer` must depend on the losses by operations that"),
-        (lambda losses: losses.sum() * math.nan, ValueError, r"^`scalarizer` must give finite numbers, got nan with weights \["),
-        (lambda losses: (losses - losses).sum().sqrt(), ValueError, r"^`scalarizer` must give finite numbers, got 0\.0 with weights \["),
-        (zo.WeightedSum(weights=[0.5, 0.5]), ValueError, r"^`losses` must have shape \[2\], one for each weight, got \[3\]\.$"),
+        (lambda _losses: 1.0, TypeError, r"^`scalarizer` must return a tensor of shape \[\], got float\.$"),
+        (lambda _losses: torch.tensor(1.0), ValueError, r"^`scalarizer` must depend on the losses by operations that"),
+        (
+            lambda losses: losses.sum() * math.nan,
+            ValueError,
+            r"^`scalarizer` must give finite numbers, got nan with weights \[",
+        ),
+        (
+            lambda losses: (losses - losses).sum().sqrt(),
+            ValueError,
+            r"^`scalarizer` must give finite numbers, got 0\.0 with weights \[",
+        ),
+        (
+            zo.WeightedSum(weights=[0.5, 0.5]),
+            ValueError,
+            r"^`losses` must have shape \[2\], one for each weight, got \[3\]\.$",
+        ),
     ],
 )
 def test_a_failing_scalarizer_changes_nothing_and_a_retry_gives_the_undisturbed_run(answer, error, words):
@@ -253,7 +270,9 @@ def test_a_failing_white_box_costs_no_query():
 def test_a_black_box_and_its_estimator_take_part_once(double):
     scene = Scene()
     twice = scene.blacks[0] if double == "box" else zo.BlackBox(lambda: 0.0, estimator=scene.blacks[0].estimator)
-    with pytest.raises(ValueError, match=r"^`objectives` must each have an estimator of their own, got one that occurs"):
+    with pytest.raises(
+        ValueError, match=r"^`objectives` must each have an estimator of their own, got one that occurs"
+    ):
         zo.backward([scene.blacks[0], twice], zo.WeightedSum(weights=[0.5, 0.5]), scene.theta)
     assert scene.oracles[0].num_queries == 0
 
@@ -264,11 +283,10 @@ def test_a_black_box_and_its_estimator_take_part_once(double):
 def test_two_steps_without_zero_grad_add_up():
     scene = Scene()
     zo.backward(scene.objectives, scene.scalarizer, scene.theta)
-    assert scene.theta.grad is not None
-    first = scene.theta.grad.clone()
+    first = grad_of(scene.theta)
     scene.theta.grad = None
     zo.backward(scene.objectives, scene.scalarizer, scene.theta)
-    second = scene.theta.grad.clone()  # type: ignore[unreachable]
+    second = grad_of(scene.theta)
 
     other = Scene()
     for _ in range(2):
@@ -301,7 +319,7 @@ def test_backward_works_inside_no_grad():
     with torch.no_grad():
         report = zo.backward(scene.objectives, scene.scalarizer, scene.theta)
     assert report == zo.backward(other.objectives, other.scalarizer, other.theta)
-    assert torch.equal(scene.theta.grad, other.theta.grad)  # type: ignore[arg-type]
+    assert torch.equal(grad_of(scene.theta), grad_of(other.theta))
 
 
 def test_step_factor_multiplies_the_gradient_of_its_objective_alone():
@@ -318,7 +336,7 @@ def test_step_factor_multiplies_the_gradient_of_its_objective_alone():
 @pytest.mark.parametrize(("max_norm", "expected"), [(None, [3.0, 4.0]), (10.0, [3.0, 4.0]), (2.5, [1.5, 2.0])])
 def test_max_norm_shortens_a_gradient_and_never_lengthens_it(max_norm, expected):
     theta = torch.zeros(2, requires_grad=True)
-    box = zo.WhiteBox(lambda: (theta * torch.tensor([3.0, 4.0])).sum(), max_norm=max_norm)
+    box = zo.WhiteBox(lambda: torch.sum(theta * torch.tensor([3.0, 4.0])), max_norm=max_norm)
     report = zo.backward([box], zo.WeightedSum(weights=[1.0]), theta)
     assert report.gradient_norms == (5.0,)  # before clipping
     assert theta.grad is not None
@@ -336,7 +354,7 @@ def test_max_norm_shortens_an_estimate():
 
 def test_max_norm_holds_in_half_precision():
     theta = torch.zeros(1000, dtype=torch.float16, requires_grad=True)
-    box = zo.WhiteBox(lambda: (theta.float() * 300).sum(), max_norm=1.0)
+    box = zo.WhiteBox(lambda: torch.sum(theta.float() * 300), max_norm=1.0)
     report = zo.backward([box], zo.WeightedSum(weights=[1.0]), theta)
     assert report.gradient_norms == pytest.approx((300 * math.sqrt(1000),), rel=1e-4)
     assert theta.grad is not None
@@ -346,7 +364,7 @@ def test_max_norm_holds_in_half_precision():
 def test_the_report_says_what_happened():
     theta = torch.tensor([1.0, 2.0], requires_grad=True)
     black = zo.BlackBox(lambda: float(theta.sum()), estimator=zo.SPSA(radius=0.5), name="black")
-    white = zo.WhiteBox(lambda: (theta**2).sum(), name="white")
+    white = zo.WhiteBox(lambda: theta.square().sum(), name="white")
     scalarizer = zo.AugmentedTchebycheff(weights=[1.0, 2.0], ideal=[0.0, 0.0], margin=0.5, augmentation=0.25)
     report = zo.backward([black, white], scalarizer, theta)
     # Distances 1 (3 + 0.5) and 2 (5 + 0.5) = 11; sum 0.25 (3 + 10) = 3.25; weights 0.25 and 2 (1 + 0.25).
@@ -383,19 +401,18 @@ def test_any_function_of_losses_is_a_scalarizer(scalarizer):
 
 def test_a_white_box_with_its_own_gradient_equals_one_by_autograd():
     theta = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
-    auto = zo.WhiteBox(lambda: (theta**2).sum())
-    given = zo.WhiteBox(lambda: (theta**2).sum(), grad=lambda: (2 * theta).detach().numpy())
+    auto = zo.WhiteBox(lambda: theta.square().sum())
+    given = zo.WhiteBox(lambda: theta.square().sum(), grad=lambda: (2 * theta).detach().numpy())
     zo.backward([auto], zo.WeightedSum(weights=[1.0]), theta)
-    assert theta.grad is not None
-    first = theta.grad.clone()
+    first = grad_of(theta)
     theta.grad = None
     zo.backward([given], zo.WeightedSum(weights=[1.0]), theta)
-    assert torch.equal(theta.grad, first)  # type: ignore[unreachable]
+    assert torch.equal(grad_of(theta), first)
 
 
 def test_a_parameter_that_the_loss_does_not_use_gets_zero():
     used, unused = torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)
-    zo.backward([zo.WhiteBox(lambda: used.sum())], zo.WeightedSum(weights=[1.0]), [unused, used])
+    zo.backward([zo.WhiteBox(lambda: torch.sum(used))], zo.WeightedSum(weights=[1.0]), [unused, used])
     assert unused.grad is not None
     assert used.grad is not None
     assert (unused.grad.tolist(), used.grad.tolist()) == ([0.0] * 3, [1.0] * 2)
@@ -444,7 +461,7 @@ def test_an_array_has_no_gradient_to_be_filled():
     x = np.zeros(2)
     box = zo.BlackBox(lambda: float(x.sum()), estimator=zo.SPSA(radius=0.1))
     with pytest.raises(TypeError, match=r"^`parameters` must be a module, tensors or Parameters, got an array, which"):
-        zo.backward([box], zo.WeightedSum(weights=[1.0]), x)  # type: ignore[arg-type]
+        zo.backward([box], zo.WeightedSum(weights=[1.0]), x)
     assert box.num_queries == 0
 
 
@@ -502,10 +519,22 @@ theta = torch.ones(2, requires_grad=True)
 @pytest.mark.parametrize(
     ("box", "error", "words"),
     [
-        (zo.WhiteBox(lambda: 1.0, name="w"), TypeError, r"^`loss` of 'w' must return a tensor of one number, or `grad`"),
+        (
+            zo.WhiteBox(lambda: 1.0, name="w"),
+            TypeError,
+            r"^`loss` of 'w' must return a tensor of one number, or `grad`",
+        ),
         (zo.WhiteBox(lambda: theta * 2, name="w"), TypeError, r"^`loss` of 'w' must return a tensor of one number, or"),
-        (zo.WhiteBox(lambda: torch.tensor(1.0), name="w"), ValueError, r"^`loss` of 'w' must depend on parameters that"),
-        (zo.WhiteBox(lambda: theta.sum() * math.nan, name="w"), ValueError, r"^Loss and gradient of 'w' must be finite"),
+        (
+            zo.WhiteBox(lambda: torch.tensor(1.0), name="w"),
+            ValueError,
+            r"^`loss` of 'w' must depend on parameters that",
+        ),
+        (
+            zo.WhiteBox(lambda: theta.sum() * math.nan, name="w"),
+            ValueError,
+            r"^Loss and gradient of 'w' must be finite",
+        ),
         (
             zo.WhiteBox(lambda: (theta - 1).sum().sqrt(), name="w"),  # value 0, slope infinite
             ValueError,
@@ -531,5 +560,7 @@ def test_a_white_box_without_a_usable_gradient_is_refused(box, error, words):
 
 def test_a_white_box_needs_parameters_that_require_a_gradient():
     frozen = torch.ones(2)
-    with pytest.raises(ValueError, match=r"^`loss` of 'white box' must depend on parameters that require a gradient\.$"):
-        zo.backward([zo.WhiteBox(lambda: theta.sum())], zo.WeightedSum(weights=[1.0]), [theta, frozen])
+    with pytest.raises(
+        ValueError, match=r"^`loss` of 'white box' must depend on parameters that require a gradient\.$"
+    ):
+        zo.backward([zo.WhiteBox(lambda: torch.sum(theta))], zo.WeightedSum(weights=[1.0]), [theta, frozen])

@@ -278,7 +278,9 @@ def test_neighbouring_large_seeds_differ(seed):
 
 
 @pytest.mark.parametrize("make", [zo.rademacher, zo.segmented_uniform])
-@pytest.mark.parametrize(("seed", "words"), [(2**64, r"below 2\^64, got 18446744073709551616"), (-1, "at least 0, got")])
+@pytest.mark.parametrize(
+    ("seed", "words"), [(2**64, r"below 2\^64, got 18446744073709551616"), (-1, "at least 0, got")]
+)
 def test_a_seed_that_the_generator_cannot_hold_is_refused(make, seed, words):
     with pytest.raises(ValueError, match=rf"^`seed` must be {words}"):
         make(3, seed, 0, 0)
@@ -286,12 +288,9 @@ def test_a_seed_that_the_generator_cannot_hold_is_refused(make, seed, words):
 
 def test_signs_are_fair_and_uncorrelated():
     size = 20_000
-    drawn = np.stack([
-        signs_of(zo.rademacher(size, seed, step, index))
-        for seed in (0, 1)
-        for step in (0, 1, 2)
-        for index in (0, 1)
-    ])
+    drawn = np.stack(
+        [signs_of(zo.rademacher(size, seed, step, index)) for seed in (0, 1) for step in (0, 1, 2) for index in (0, 1)]
+    )
     gram = drawn @ drawn.T / size
     # Each mean and each correlation is a sum of 20,000 independent signs: standard error 1 / sqrt(20,000).
     assert np.abs(drawn.mean(axis=1)).max() < 5 / math.sqrt(size)
@@ -308,7 +307,11 @@ def test_segmented_uniform_fills_both_segments_evenly():
     assert abs(np.abs(drawn).mean() - 0.75) < 5 * spread / math.sqrt(20_000)
 
 
-GOLDEN = {(0, 0, 0): "9bd8e40864baf402b2c5a89c0b2bd63d", (7, 3, 1): "8e2ed30e47bd931550bbb6b8f7ac7463", (2**64 - 1, 3, 1): "02e2988b49d61f9b043ae715281c947d"}
+GOLDEN = {
+    (0, 0, 0): "9bd8e40864baf402b2c5a89c0b2bd63d",
+    (7, 3, 1): "8e2ed30e47bd931550bbb6b8f7ac7463",
+    (2**64 - 1, 3, 1): "02e2988b49d61f9b043ae715281c947d",
+}
 
 
 @pytest.mark.parametrize(("seed", "step", "index"), GOLDEN)

@@ -293,7 +293,7 @@ def test_a_size_that_is_no_count_is_refused(name, size, error, words):
 @every
 @pytest.mark.parametrize("bad", [0.0, -1.0])
 def test_a_radius_function_that_is_not_positive_is_refused(name, bad):
-    estimator = ESTIMATORS[name](radius=lambda step: bad)
+    estimator = ESTIMATORS[name](radius=lambda _step: bad)
     with pytest.raises(ValueError, match=rf"^`radius` must be positive, got {bad}\.$"):
         estimator.ask(SIZE)
 

@@ -170,7 +170,11 @@ def test_plain_functions_are_probed_along_different_directions():
     seen: dict[int, list[list[float]]] = {0: [], 1: []}
 
     def watching(index: int):
-        return lambda x: seen[index].append(x.tolist()) or 0.0
+        def loss(x: np.ndarray) -> float:
+            seen[index].append(x.tolist())
+            return 0.0
+
+        return loss
 
     zo.minimize(
         [watching(0), watching(1)],
@@ -225,8 +229,18 @@ def test_x0_is_a_finite_vector(x0):
 
 BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ([Counted(0.0), Counted(1.0)], {}, TypeError, r"^`scalarizer` must be given for 2 objectives\.$"),
-    (Counted(0.0), {"estimator": None}, TypeError, r"^`estimator` must be given for a plain function, whose gradient is"),
-    (Counted(0.0), {"max_steps": None}, ValueError, r"^`max_steps` must be given where no `budget` of black-box queries"),
+    (
+        Counted(0.0),
+        {"estimator": None},
+        TypeError,
+        r"^`estimator` must be given for a plain function, whose gradient is",
+    ),
+    (
+        Counted(0.0),
+        {"max_steps": None},
+        ValueError,
+        r"^`max_steps` must be given where no `budget` of black-box queries",
+    ),
     (
         zo.WhiteBox(Counted(0.0), grad=grad_of(0.0)),
         {"max_steps": None, "budget": 9},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,12 @@ from torch import Tensor, nn
 import zoopt_mo as zo
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-WORDS = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
+WORDS = {
+    torch.float16: torch.int16,
+    torch.bfloat16: torch.int16,
+    torch.float32: torch.int32,
+    torch.float64: torch.int64,
+}
 
 
 def raw(tensor: Tensor) -> list[int]:
@@ -149,7 +156,7 @@ def test_the_flat_view_of_theta_is_a_copy():
 
 def test_a_module_has_its_trainable_parameters_only():
     net = Net()
-    net.conv.weight.requires_grad_(requires_grad=False)
+    net.conv.weight.requires_grad = False
     parameters = zo.Parameters(net)
     assert parameters.size == sum(p.numel() for p in net.parameters()) - net.conv.weight.numel()
     frozen = net.conv.weight.clone()
@@ -165,14 +172,14 @@ def test_select_chooses_parameters_by_name():
 
 
 def test_tied_parameters_count_once():
-    net = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
-    net[1].weight = net[0].weight
-    parameters = zo.Parameters(net)
+    first, second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    second.weight = first.weight
+    parameters = zo.Parameters(nn.Sequential(first, second))
     assert parameters.size == 9
     with torch.no_grad():
-        net[0].weight.zero_()
+        first.weight.zero_()
     parameters.add(ramp(9))
-    assert net[1].weight.flatten().tolist() == list(range(1, 10))
+    assert second.weight.flatten().tolist() == list(range(1, 10))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -217,6 +224,7 @@ def test_buffers_are_as_before_after_probing():
         for scale in (1.0, -1.0):
             move(scale * ramp(zo.Parameters(net).size))
             net(images)
+            assert net.norm.running_mean is not None
             assert not torch.equal(net.norm.running_mean, before["norm.running_mean"])
     assert {name: buffer.tolist() for name, buffer in net.named_buffers()} == {
         name: buffer.tolist() for name, buffer in before.items()
@@ -225,6 +233,8 @@ def test_buffers_are_as_before_after_probing():
 
 class Counter(nn.Module):
     """A module that puts a new tensor in the place of its buffer on each call."""
+
+    inner: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -306,7 +316,11 @@ shared = torch.zeros(3)
     [
         ([], ValueError, r"^`source` must hold at least one tensor, got none\.$"),
         (torch.zeros(0), ValueError, r"^`source` must hold at least one number, got none\.$"),
-        (torch.zeros(2, dtype=torch.int64), TypeError, r"^`source` must hold floating-point tensors, got torch\.int64\.$"),
+        (
+            torch.zeros(2, dtype=torch.int64),
+            TypeError,
+            r"^`source` must hold floating-point tensors, got torch\.int64\.$",
+        ),
         (torch.zeros(2, dtype=torch.complex64), TypeError, r"^`source` must hold floating-point tensors, got torch\.c"),
         ([1.0, 2.0], TypeError, r"^`source` must hold floating-point tensors, got float\.$"),
         (np.zeros(2, dtype=np.int64), TypeError, r"^`source` must be a floating-point array, got int64\.$"),
@@ -335,7 +349,9 @@ def test_a_bad_source_is_refused(source, error, words):
 
 def test_a_module_of_mixed_precision_is_refused():
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double())
-    with pytest.raises(ValueError, match=r"^`source` must hold tensors of one dtype, got \['torch\.float32', 'torch\.f"):
+    with pytest.raises(
+        ValueError, match=r"^`source` must hold tensors of one dtype, got \['torch\.float32', 'torch\.f"
+    ):
         zo.Parameters(net)
 
 
@@ -347,7 +363,7 @@ def test_select_must_leave_something():
 
 def test_select_needs_a_module():
     with pytest.raises(TypeError, match=r"^`select` needs a module as `source`, got Tensor\.$"):
-        zo.Parameters(torch.zeros(2), select=lambda name: True)
+        zo.Parameters(torch.zeros(2), select=lambda _name: True)
 
 
 @pytest.mark.parametrize("method", ["add", "add_grad"])

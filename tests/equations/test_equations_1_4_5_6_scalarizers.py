@@ -54,7 +54,7 @@ def test_equation_5_the_margin_can_decide_who_leads():
 
 
 def test_equation_5_a_running_ideal():
-    """Losses (4, 2): the ideal is (4, 2), distances are the margin 0.5. Then (2, 3): ideal (2, 2), distances 0.5, 1.5."""
+    """Losses (4, 2): the ideal is (4, 2), distances the margin 0.5; (2, 3): ideal (2, 2), distances 0.5 and 1.5."""
     scalarizer = zo.Tchebycheff(weights=[1.0, 1.0], margin=0.5)
     assert float(scalarizer(torch.tensor([4.0, 2.0]))) == 0.5
     assert float(scalarizer(torch.tensor([2.0, 3.0]))) == 1.5
@@ -86,9 +86,7 @@ def test_equation_6_without_augmentation_is_equation_5():
 
 def test_equation_6_with_three_objectives():
     """Distances 1 * 3, 2 * 1, 3 * 2 = 6 lead; 6 + 0.5 * (3 + 2 + 6) = 11.5; weights 0.5, 1, 3 + 1.5."""
-    scalarizer = zo.AugmentedTchebycheff(
-        weights=[1.0, 2.0, 3.0], ideal=[1e-9] * 3, margin=1e-9, augmentation=0.5
-    )
+    scalarizer = zo.AugmentedTchebycheff(weights=[1.0, 2.0, 3.0], ideal=[1e-9] * 3, margin=1e-9, augmentation=0.5)
     value, weights = value_and_weights(scalarizer, [3.0, 1.0, 2.0])
     assert value == pytest.approx(11.5)
     assert weights == pytest.approx([0.5, 1.0, 4.5])

@@ -79,7 +79,8 @@ def test_equation_11_the_gain_multiplies_the_estimate_alone(offset, leader):
     gain = 1 + 1.5 / math.pi * math.atan(2 * math.pi)
     parts = [LAMBDA[0] * gain * ESTIMATE, LAMBDA[1] * EXACT]
     assert report.gains == pytest.approx((gain, 1.0))
-    assert report.cosines == (pytest.approx(1.0), None)
+    assert report.cosines[0] == pytest.approx(1.0)
+    assert report.cosines[1] is None
     assert report.i_max == leader
     assert grad_of(scene.theta) == pytest.approx(parts[leader] + SIGMA * (parts[0] + parts[1]))
 
@@ -114,7 +115,7 @@ def test_equation_3_both_losses_are_taken_at_the_same_theta():
     theta = torch.tensor([1.0, 2.0], requires_grad=True)
     objectives = [
         zo.BlackBox(lambda: float(theta.sum()), estimator=zo.SPSA(radius=0.5)),
-        zo.WhiteBox(lambda: theta.sum()),
+        zo.WhiteBox(lambda: torch.sum(theta)),
         zo.BlackBox(lambda: float(theta.sum()), estimator=zo.SPSA(radius=0.25, seed=1)),
     ]
     report = zo.backward(objectives, zo.WeightedSum(weights=[1.0, 1.0, 1.0]), theta)

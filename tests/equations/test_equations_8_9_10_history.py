@@ -30,7 +30,7 @@ class Given(zo.Estimator):
         self.step += 1
         return zo.Estimate(zo.Combination([(1.0, zo.DenseDirection(vector))]), value=float(losses.mean()))
 
-    def _reset(self, seed: int | None) -> None:
+    def _reset(self, seed: int | None) -> None:  # noqa: ARG002 - the interface's argument
         self.step = 0
 
     def _state(self) -> dict[str, Any]:
@@ -96,12 +96,12 @@ def test_equation_8_an_equal_score_is_not_enough():
 
 
 def test_equation_8_of_equal_scores_the_first_slot_leaves():
-    """m = 2, d = 0.5, gradients 4, -2, 3: scores 4 * 0.25 = 1 and 2 * 0.5 = 1; 3 takes the slot of the 4: (3 - 2) / 2."""
+    """m = 2, d = 0.5, gradients 4, -2, 3: scores 4 * 0.25 = 2 * 0.5; 3 takes the slot of the 4: (3 - 2) / 2."""
     assert means_of([4.0, -2.0, 3.0, 1.0], capacity=2, decay=0.5)[-1] == pytest.approx(0.5)
 
 
 def test_equation_8_a_slot_ages_from_the_step_it_was_filled_in():
-    """m = 1, d = 0.5, gradients 8, 1, 2.5, 1, .: 8 * 0.5 = 4 > 1 stays, 8 * 0.25 = 2 < 2.5 leaves, 2.5 * 0.5 > 1 stays."""
+    """m = 1, d = 0.5, gradients 8, 1, 2.5, 1: 8 * 0.5 = 4 > 1 stays, 8 * 0.25 = 2 < 2.5 leaves, 2.5 * 0.5 > 1 stays."""
     assert means_of([8.0, 1.0, 2.5, 1.0, 1.0], capacity=1, decay=0.5) == pytest.approx([8.0, 8.0, 2.5, 2.5])
 
 

@@ -65,3 +65,8 @@ class Clips:
     def with_frames(self, frames: Tensor) -> Clips:
         """The same clips with other pictures, for example anonymized ones ``uint8 [n, t, 3, h, w]``."""
         return replace(self, frames=frames)
+
+
+def all_questions(clips: Clips) -> list[str]:
+    """The questions of the clips, each once, in the order in which they first occur."""
+    return list(dict.fromkeys(question for answers in clips.answers for question in answers))
