@@ -27,8 +27,6 @@ TOLERANCE = 5.0
 """Two files agree if their networks' qualities differ by at most so many percent points: a retraining with another
 order of additions lies well within."""
 
-COMPARED_CLIPS = 200
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -61,12 +59,13 @@ class Agreement:
         return f"{self.name}: {verdict}, {first:.1f} and {second:.1f} % (weights up to {self.max_difference:.2g} apart)"
 
 
-def compare_weights(a: Path, b: Path) -> list[Agreement]:
+def compare_weights(a: Path, b: Path, *, num_clips: int = 200) -> list[Agreement]:
     """Whether two folders of weights agree, file by file.
 
     Args:
         a: A folder that ``pretrain`` wrote, or the shipped one.
         b: Another.
+        num_clips: Clips of the split "test" on which the networks are compared.
 
     Returns:
         One entry a network.
@@ -74,7 +73,7 @@ def compare_weights(a: Path, b: Path) -> list[Agreement]:
     Raises:
         FileNotFoundError: If a file is missing.
     """
-    clips = render_clips("test", COMPARED_CLIPS)
+    clips = render_clips("test", num_clips)
     return [_compare(name, a, b, clips) for name in NAMES]
 
 
@@ -92,31 +91,47 @@ def measure(
     """
     test, known = render_clips("test", test_clips), render_clips("train", attacker_clips)
     oracle = EmbeddedOracle(_load(TinyMLLM(), folder, "tiny_mllm"))
-    reviewer = _load(Reviewer(), folder, "reviewer")
-    leakage = class_mean_average_precision(review(reviewer, test.frames), test.attributes)
+    reviewer, warm = (_load(Reviewer(), folder, name) for name in ("reviewer", "reviewer_warm"))
+
+    def attack(seen: Clips, learnt: Clips, init: Reviewer) -> float:
+        attacker = train_reviewer(learnt.frames, learnt.attributes, steps=attacker_steps, seed=100, init=init)
+        return _cmap(attacker, seen)
+
     results = {
-        "tiny_mllm_raw": _utility(oracle, test),
-        "reviewer_raw": {"cmap": leakage.value, "blind": leakage.chance}
-        | dict(zip(test.attribute_names, leakage.per_class, strict=True)),
+        "raw": {**_utility(oracle, test), **_leakage(reviewer, test), "attacker_cmap": attack(test, known, reviewer)}
     }
-    for name in (None, "unet_identity", "unet_warm"):
-        seen, learnt = test, known
-        if name is not None:
-            network = NetworkAnonymizer(_load(UNet(), folder, name), name)
-            seen, learnt = (clips.with_frames(network.anonymize(clips)) for clips in (test, known))
-            results[name] = _utility(oracle, seen) | {"frozen_cmap": _cmap(reviewer, seen)}
-        attacker = train_reviewer(learnt.frames, learnt.attributes, steps=attacker_steps, seed=100, init=reviewer)
-        results.setdefault(name or "reviewer_raw", {})["attacker_cmap"] = _cmap(attacker, seen)
-        report("attackers", len(results) - 1, 3)
+    report("attackers", 1, 4)
+    for done, name in enumerate(("unet_identity", "unet_warm"), start=2):
+        network = NetworkAnonymizer(_load(UNet(), folder, name), name)
+        seen, learnt = (clips.with_frames(network.anonymize(clips)) for clips in (test, known))
+        results[name] = {
+            **_utility(oracle, seen),
+            "frozen_cmap": _cmap(reviewer, seen),
+            "attacker_cmap": attack(seen, learnt, reviewer),
+        }
+        report("attackers", done, 4)
+    # An attacker that starts from the reviewer that was trained along reads more than one that starts from raw clips.
+    results["unet_warm"] |= {
+        "reviewer_warm_cmap": _cmap(warm, seen),
+        "attacker_from_reviewer_warm_cmap": attack(seen, learnt, warm),
+    }
+    report("attackers", 4, 4)
     return {part: {key: round(value, 1) for key, value in values.items()} for part, values in results.items()}
 
 
+def _leakage(reviewer: Reviewer, clips: Clips) -> dict[str, float]:
+    leakage = class_mean_average_precision(review(reviewer, clips.frames), clips.attributes)
+    per_class = dict(zip(clips.attribute_names, leakage.per_class, strict=True))
+    return {"blind": leakage.chance, "frozen_cmap": leakage.value, **per_class}
+
+
 def _utility(oracle: EmbeddedOracle, clips: Clips) -> dict[str, float]:
-    results = {}
-    for question in QUESTIONS:
-        said = [answer.text for answer in oracle.ask(clips.frames, [question] * len(clips))]
-        results[question] = accuracy(said, [answers[question] for answers in clips.answers])
-    return results
+    return {question: _accuracy(oracle, clips, question) for question in QUESTIONS}
+
+
+def _accuracy(oracle: EmbeddedOracle, clips: Clips, question: str) -> float:
+    said = [answer.text for answer in oracle.ask(clips.frames, [question] * len(clips))]
+    return accuracy(said, [answers[question] for answers in clips.answers])
 
 
 def _cmap(reviewer: Reviewer, clips: Clips) -> float:
@@ -125,11 +140,13 @@ def _cmap(reviewer: Reviewer, clips: Clips) -> float:
 
 def _compare(name: str, a: Path, b: Path, clips: Clips) -> Agreement:
     first, second = ((folder / f"{name}.safetensors") for folder in (a, b))
+    identical = first.read_bytes() == second.read_bytes()
+    quality = _quality(name, a, clips)
     return Agreement(
         name=name,
-        identical=first.read_bytes() == second.read_bytes(),
+        identical=identical,
         max_difference=_max_difference(load_file(first), load_file(second)),
-        qualities=(_quality(name, a, clips), _quality(name, b, clips)),
+        qualities=(quality, quality if identical else _quality(name, b, clips)),
     )
 
 
@@ -141,7 +158,7 @@ def _max_difference(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
 
 def _quality(name: str, folder: Path, clips: Clips) -> float:
     if name == "tiny_mllm":
-        return _utility(EmbeddedOracle(_load(TinyMLLM(), folder, name)), clips)[QUESTIONS[0]]
+        return _accuracy(EmbeddedOracle(_load(TinyMLLM(), folder, name)), clips, QUESTIONS[0])
     if name == "reviewer":
         return _cmap(_load(Reviewer(), folder, name), clips)
     unet = "unet_warm" if name == "reviewer_warm" else name

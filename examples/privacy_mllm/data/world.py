@@ -44,7 +44,7 @@ SENSOR_NOISE = 0.02
 def render_clips(split: str, count: int, *, seed: int = 0, frames: int = 4, size: int = 64) -> Clips:
     """The first `count` clips of a split of the embedded world.
 
-    Scene i of a split is the same whatever `count` is; splits and seeds never share a scene. About 100 clips of
+    Scene i of a split is the same whatever `count` is; splits and seeds never share a scene. More than 100 clips of
     4x64x64 a second on one core.
 
     Args:
