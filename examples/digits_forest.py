@@ -97,12 +97,13 @@ class HideParity:
         """Mean log-loss of the digits for each payload; one query each."""
         votes = self.forest.predict_proba(np.concatenate(payloads)).reshape(len(payloads), BATCH, -1)
         right = votes[:, np.arange(BATCH), self.asked.labels]
-        return -np.log(right.clip(0.01)).mean(axis=1)
+        losses: np.ndarray = -np.log(right.clip(0.01)).mean(axis=1)
+        return losses
 
     def network_loss(self) -> Tensor:
         """How far the network is from not knowing: cross-entropy against one half, less its least value."""
         self.mapped = self.map(self.shown.pictures)
-        logits = self.network(self.mapped)[:, 0].clamp(-6, 6)
+        logits: Tensor = self.network(self.mapped)[:, 0].clamp(-6, 6)
         return (F.softplus(logits) - logits / 2).mean() - float(np.log(2))
 
     def let_the_network_learn(self) -> None:
@@ -186,9 +187,8 @@ def main() -> None:
     print(f"forest reads the digit   {before:5.1f} %  {after:5.1f} %   10.0 %")
     before, after = (attacker_accuracy(train, held_out, mapping) for mapping in (nn.Identity(), training.map))
     print(f"network reads odd/even   {before:5.1f} %  {after:5.1f} %  {blind:5.1f} %")
-    print(
-        f"queries paid {training.reading.num_queries} (batches of {BATCH} digits), {time.perf_counter() - started:.0f} s"
-    )
+    took = time.perf_counter() - started
+    print(f"queries paid: {training.reading.num_queries}, of {BATCH} digits each; {took:.0f} s")
     draw(options.picture, held_out, training.map)
     print(f"eight digits before and after: {options.picture}")
 

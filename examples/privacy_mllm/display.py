@@ -64,16 +64,20 @@ def counting_files() -> Iterator[Callable[[int, int, str], None]]:
 
 def show_table(results: Results) -> None:
     """The table of results; all figures in percent."""
-    table = Table(title="right answers (higher is better), readable attributes (lower is better), %")
-    table.add_column("method")
-    for heading in ("action", "all questions", "frozen reviewer", "fine-tuned attacker", "calls / sample"):
+    table = Table(title="answers that are right (more is better) | attributes that are read (less is better), in %")
+    table.add_column("method", no_wrap=True)
+    for heading in ("action", "all", "frozen", "attacker", "calls"):
         table.add_column(heading, justify="right")
     for row in results.rows:
         numbers = (row.action, mean_answers(row), row.frozen_cmap, row.attacker_cmap)
         cells = [row.method, *(f"{number:.1f}" for number in numbers), f"{row.calls_per_sample:.1f}"]
         table.add_row(*cells, style="bold" if row.method == OURS else None)
     _console.print(table)
-    say(f"an attacker who sees nothing reads {results.blind_cmap:.1f} (blind base rate)")
+    say("action    the main question; all: the mean over all questions")
+    say("frozen    cMAP of the reviewer that saw raw pictures only (the paper's measure; it flatters)")
+    say("attacker  cMAP of that reviewer fine-tuned on each method's pictures: the leakage to believe")
+    say(f"          an attacker who sees nothing reads {results.blind_cmap:.1f} (blind base rate)")
+    say("calls     black-box calls of the training, for each clip asked about")
 
 
 def show_files(run: Run) -> None:

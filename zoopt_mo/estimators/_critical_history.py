@@ -30,6 +30,9 @@ class CriticalHistory(Estimator):
     Costs no query beyond those of the wrapped estimator. The blended gradient is biased towards the past, as momentum
     is. Signed gradients stay packed: a slot takes ``p / 8`` bytes for each of the wrapped estimator's directions.
 
+    The factor is above 1 on average and large gradients are preferred, so the objective takes longer steps than with
+    the wrapped estimator alone: tune its step anew, and expect a :class:`zoopt_mo.WeightedSum` to shift towards it.
+
     Two points the paper leaves open are read so: the set holds gradients of *previous* steps when it is blended in and
     takes in the present one afterwards; while it fills up, the mean is over those held. The paper's values of all four
     constants are in a supplement that is not available; the defaults here are ours.

@@ -27,7 +27,7 @@ class SPSA(Estimator):
         num_pairs: Directions a step ``q``.
         directions: Where directions come from: :func:`zoopt_mo.rademacher` (one bit an entry) or
             :func:`zoopt_mo.segmented_uniform`.
-        seed: Seed of the directions; the same seed gives the same directions on every device.
+        seed: Seed of the directions; the same seed gives the same directions on every device, and to every estimator.
 
     Raises:
         ValueError: If ``radius`` is not positive or ``num_pairs`` is below 1.

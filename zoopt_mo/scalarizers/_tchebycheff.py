@@ -21,7 +21,7 @@ class Tchebycheff(Scalarizer):
     Args:
         weights: Weights :math:`\lambda` ``[n]``, not negative, with a positive sum; they multiply the distances.
         ideal: Ideal losses :math:`z^*` ``[n]``. None takes the smallest losses seen so far, those of the present call
-            included.
+            included; the target then moves during the run, and so does the point that the weights stand for.
         margin: The small positive :math:`\varepsilon` that puts the ideal point out of reach, in units of the losses.
 
     Raises:
