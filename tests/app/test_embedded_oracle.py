@@ -56,7 +56,8 @@ def test_the_text_is_the_likeliest_candidate_and_probabilities_add_up(clips: Cli
             assert tuple(answer.logprobs) == candidates
             assert answer.text == max(answer.logprobs, key=answer.logprobs.__getitem__)
             total = torch.tensor(list(answer.logprobs.values())).exp().sum().item()
-            assert 0.9 < total <= 1 + 1e-4
+            # The rest lies on other words: label smoothing leaves 5 % of the mass of each word there.
+            assert 0.75 < total <= 1 + 1e-4
 
 
 def test_the_same_clips_get_the_same_answers(clips: Clips) -> None:

@@ -104,7 +104,8 @@ class TinyMLLM(nn.Module):
     def score(self, vision: Tensor, question: str, candidates: Sequence[str]) -> Tensor:
         """Log-probability of each whole candidate answer, ``<eos>`` included, ``[b, candidates]``.
 
-        Where all candidates are one word, one pass is enough: the first word decides, and ``<eos>`` is certain.
+        Where all candidates are one word, one pass is enough: the first word decides, and ``<eos>``, left out then, is
+        about as likely after any of them.
         """
         words = torch.stack([encode_answer(candidate) for candidate in candidates])
         asked = encode_question(question).expand(len(vision), -1)
