@@ -75,7 +75,7 @@ def show_table(results: Results) -> None:
     _console.print(table)
     say("action    the main question; all: the mean over all questions")
     say("frozen    cMAP of the reviewer that saw raw pictures only (the paper's measure; it flatters)")
-    say("attacker  cMAP of that reviewer fine-tuned on each method's pictures: the leakage to believe")
+    say("attacker  cMAP of a reviewer fine-tuned on each method's pictures: the leakage to believe")
     say(f"          an attacker who sees nothing reads {results.blind_cmap:.1f} (blind base rate)")
     say("calls     black-box calls of the training, for each clip asked about")
 

@@ -2,13 +2,14 @@
 
 Leakage is read three ways. The frozen reviewer is the paper's measure, and it flatters: it never saw anonymized
 pictures. The attacker is the same network fine-tuned on anonymized pictures with true labels; its number is the one to
-believe. The blind base rate is what an attacker reads who sees nothing at all.
+believe. A trained anonymizer is attacked twice, from the raw reviewer and from the one that learned along with it, and
+the stronger attack counts. The blind base rate is what an attacker reads who sees nothing at all.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
@@ -16,7 +17,7 @@ from typing import Any
 
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.methods.protocol import Anonymizer
-from privacy_mllm.metrics import accuracy, class_mean_average_precision
+from privacy_mllm.metrics import CMAP, accuracy, class_mean_average_precision
 from privacy_mllm.models.reviewer import Reviewer
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.reviewing import review, train_reviewer
@@ -36,7 +37,7 @@ class Row:
         action: Right answers to the main question (Top-1).
         answers: Right answers to each question.
         frozen_cmap: Leakage read by the reviewer that saw only raw pictures (the paper's measure).
-        attacker_cmap: Leakage read by an attacker fine-tuned on this method's pictures.
+        attacker_cmap: Leakage read by the strongest attacker fine-tuned on this method's pictures.
         attacker: The same by attribute.
         calls_per_sample: Black-box calls that training took, for each clip asked about.
     """
@@ -95,17 +96,25 @@ class Evaluator:
         if shared:
             raise ValueError(f"`test` must not hold clips of `attack`, got {min(shared)!r} in both.")
 
-    def evaluate(self, methods: Sequence[Anonymizer], *, workers: int = 2, progress: Progress | None = None) -> Results:
+    def evaluate(
+        self,
+        methods: Sequence[Anonymizer],
+        *,
+        insiders: Mapping[str, Reviewer] | None = None,
+        workers: int = 2,
+        progress: Progress | None = None,
+    ) -> Results:
         """A row for each method, in the order given; the same rows for any number of workers.
 
         Args:
             methods: What to judge.
+            insiders: By a method's name, the reviewer that was trained along with it: a second start for its attacker.
             workers: Methods judged at once, each on one core.
             progress: Called as rows are done.
         """
 
         def judge(method: Anonymizer) -> Row:
-            row = self.judge(method)
+            row = self.judge(method, (insiders or {}).get(method.name))
             if progress is not None:
                 progress(method.name)
             return row
@@ -115,13 +124,17 @@ class Evaluator:
         blind = class_mean_average_precision(self.test.attributes, self.test.attributes).chance
         return Results(blind, rows)
 
-    def judge(self, method: Anonymizer) -> Row:
-        """One method's row."""
+    def judge(self, method: Anonymizer, insider: Reviewer | None = None) -> Row:
+        """One method's row.
+
+        Args:
+            method: What to judge.
+            insider: A second reviewer from which it is attacked.
+        """
         shown = self.test.with_frames(method.anonymize(self.test))
         answers = self._answers(shown)
-        attacker = self._attacker(method)
         frozen = class_mean_average_precision(review(self.reviewer, shown.frames), shown.attributes)
-        leak = class_mean_average_precision(review(attacker, shown.frames), shown.attributes)
+        leak = self._leakage(method, shown, [self.reviewer] if insider is None else [self.reviewer, insider])
         return Row(
             method=method.name,
             action=answers[self.question or next(iter(answers))],
@@ -140,11 +153,16 @@ class Evaluator:
             said = self.oracle.ask(shown.frames[rows], [question] * len(rows))
         return accuracy([answer.text for answer in said], [shown.answers[row][question] for row in rows])
 
-    def _attacker(self, method: Anonymizer) -> Reviewer:
-        seen = method.anonymize(self.attack)
-        return train_reviewer(
-            seen, self.attack.attributes, steps=self.attacker_steps, seed=self.seed, init=self.reviewer
-        )
+    def _leakage(self, method: Anonymizer, shown: Clips, starts: Sequence[Reviewer]) -> CMAP:
+        """What the strongest attacker reads, of those fine-tuned from each start."""
+        seen, labels = method.anonymize(self.attack), self.attack.attributes
+        attackers = [
+            train_reviewer(seen, labels, steps=self.attacker_steps, seed=self.seed, init=start) for start in starts
+        ]
+        read = [
+            class_mean_average_precision(review(attacker, shown.frames), shown.attributes) for attacker in attackers
+        ]
+        return max(read, key=lambda leak: leak.value)
 
 
 def with_calls(results: Results, method: str, calls_per_sample: float) -> Results:

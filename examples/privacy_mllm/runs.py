@@ -1,7 +1,8 @@
 """What a training run leaves behind: one folder with everything that tells what was done and what came of it.
 
 ``config.json`` the settings, the command and the versions; ``metrics.jsonl`` a line a step; ``anonymizer.safetensors``
-the network, with what it was trained on in its header; ``results.json`` the table; ``figures/`` the pictures.
+the network, with what it was trained on in its header; ``reviewer.safetensors`` the reviewer that learned along;
+``results.json`` the table; ``figures/`` the pictures.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.evaluate import Results
+from privacy_mllm.models.reviewer import Reviewer
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.train import StepRecord
 
 CHECKPOINT = "anonymizer.safetensors"
+REVIEWER = "reviewer.safetensors"
 
 
 @dataclass(frozen=True)
@@ -75,18 +78,25 @@ class Run:
         with (self.path / "metrics.jsonl").open("w", encoding="utf-8", buffering=1) as file:
             yield file
 
-    def save_anonymizer(self, network: UNet, *, trained_on: str, steps: int, calls: int) -> None:
-        """Write the network; a crash while writing leaves the one before.
+    def save(self, network: UNet, reviewer: Reviewer, *, trained_on: str, steps: int, calls: int) -> None:
+        """Write the networks; a crash while writing leaves those before.
 
         Args:
             network: The anonymizer.
+            reviewer: The reviewer that learned along with it.
             trained_on: Its training data, as the user named it.
             steps: Steps taken.
             calls: Black-box calls spent.
         """
         about = {"trained_on": trained_on, "steps": str(steps), "calls": str(calls)}
-        tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-        self._write(CHECKPOINT, save(tensors, metadata=about))
+        self._write(REVIEWER, save(reviewer.state_dict(), metadata=about))
+        self._write(CHECKPOINT, save(network.state_dict(), metadata=about))
+
+    def load_reviewer(self) -> Reviewer:
+        """The reviewer that learned along with the anonymizer, in evaluation mode."""
+        reviewer = Reviewer()
+        reviewer.load_state_dict(load_file(self.path / REVIEWER))
+        return reviewer.eval()
 
     def write_results(self, results: Results) -> None:
         """Write the table."""

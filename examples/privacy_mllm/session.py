@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import torch
 
 from privacy_mllm import figures
 from privacy_mllm.config import TrainConfig
@@ -16,11 +15,13 @@ from privacy_mllm.data.sources import load_clips
 from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
 from privacy_mllm.models.reviewer import load_reviewer
+from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.runs import Run, load_anonymizer
 from privacy_mllm.train import PROBES_A_STEP, StepRecord, Training
 
 OURS = "trained"
+START = "start"
 CONTROL = "no query"
 SAVE_EVERY = 25
 TEST_CLIPS = 500
@@ -89,7 +90,7 @@ def _take_steps(training: Training, run: Run, watch: Watch) -> bool:
 
     def save() -> None:
         calls = training.num_calls
-        run.save_anonymizer(training.anonymizer, trained_on=config.data, steps=steps, calls=calls)
+        run.save(training.anonymizer, training.reviewer, trained_on=config.data, steps=steps, calls=calls)
 
     with run.metrics() as file:
         try:
@@ -122,25 +123,33 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     test = load_clips(config.data, judging.split, judging.test_clips, oracle)
     watch.stage("training the control that never asks")
     trained = load_anonymizer(run.path)
-    control = NetworkAnonymizer(train_control(config, attack), CONTROL)
-    ours = NetworkAnonymizer(trained.network, OURS)
+    start, control = train_control(config, attack)
+    networks = [
+        NetworkAnonymizer(start, START),
+        NetworkAnonymizer(control.anonymizer, CONTROL),
+        NetworkAnonymizer(trained.network, OURS),
+    ]
+    insiders = {CONTROL: control.reviewer, OURS: run.load_reviewer()}
     others = baselines(people=test.people is not None and attack.people is not None) if full else (Raw(),)
     watch.stage("judging")
     question = config.question or all_questions(test)[0]
     evaluator = Evaluator(attack, test, oracle, load_reviewer("reviewer"), question, judging.attacker_steps)
-    results = evaluator.evaluate([*others, control, ours], workers=judging.workers, progress=watch.judged)
+    results = evaluator.evaluate(
+        [*others, *networks], insiders=insiders, workers=judging.workers, progress=watch.judged
+    )
     results = with_calls(results, OURS, trained.calls / min(config.pool, len(attack)))
     run.write_results(results)
-    _draw(run, results, test, [Raw(), control, ours], question)
+    _draw(run, results, test, [Raw(), *networks[1:]], question)
     return results
 
 
-def train_control(config: TrainConfig, clips: Clips) -> torch.nn.Module:
-    """The control: the same start, steps and reviewer for privacy alone, without a single query."""
+def train_control(config: TrainConfig, clips: Clips) -> tuple[UNet, Training]:
+    """The two controls that never ask: the start as it is, and after the same steps for privacy alone."""
     training = Training(config, clips, EmbeddedOracle(), ask=False)
+    start = copy.deepcopy(training.anonymizer)
     for _ in training.steps():
         pass
-    return training.anonymizer.eval()
+    return start, training
 
 
 def _draw(run: Run, results: Results, test: Clips, methods: list[Anonymizer], question: str) -> None:

@@ -28,6 +28,7 @@ METHODS = [
     "strong blur (box)",
     "black (box)",
     "black (oracle silhouette)",
+    "start",
     "no query",
     "trained",
 ]
@@ -109,7 +110,7 @@ def test_a_run_on_files_is_judged_on_files(tmp_path: Path) -> None:
     runs, data = str(tmp_path / "runs"), f"folder:{tmp_path / 'data'}"
     assert main(["train", "--runs", runs, "--data", data, *TINY, "--attacker-steps", "2"]) == 0
     results = json.loads((tmp_path / "runs" / "train" / "results.json").read_text())
-    assert [row["method"] for row in results["rows"]] == ["raw", "no query", "trained"]
+    assert [row["method"] for row in results["rows"]] == ["raw", "start", "no query", "trained"]
 
 
 def test_an_answer_that_the_black_box_cannot_give_is_named_with_its_line(
