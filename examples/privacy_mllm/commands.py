@@ -16,7 +16,7 @@ from privacy_mllm.data.world import render_clips
 from privacy_mllm.pretrain import pretrain as make_weights
 from privacy_mllm.runs import Run
 
-MINIATURE = TrainConfig(clips=48, pool=16, calls_per_sample=4.0)
+MINIATURE = TrainConfig(clips=48, pool=16, batch=8, calls_per_sample=4.0)
 
 
 def demo(options: Namespace) -> int:

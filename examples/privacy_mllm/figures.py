@@ -95,7 +95,7 @@ def draw_trade_off(file: Path, results: Results, *, ours: str) -> None:
     for row in results.rows:
         picked = row.method == ours
         axis.scatter(row.attacker_cmap, row.action, s=90 if picked else 36, color=OURS if picked else PLAIN, zorder=3)
-        _label(axis, row, bold=picked)
+        _label(axis, row, below=any(_just_under(row, other) for other in results.rows), bold=picked)
     axis.set_xlabel("leakage: cMAP of an attacker fine-tuned on the anonymized pictures (%)")
     axis.set_ylabel("utility: right answers to the main question (%)")
     axis.set_ylim(0, 102)
@@ -105,15 +105,22 @@ def draw_trade_off(file: Path, results: Results, *, ours: str) -> None:
     _save(figure, file)
 
 
-def _label(axis: Axes, row: Row, *, bold: bool) -> None:
+def _label(axis: Axes, row: Row, *, below: bool, bold: bool) -> None:
+    """The method's name beside its point, towards the middle of the picture."""
+    left = row.attacker_cmap > 80
     axis.annotate(
         row.method,
         (row.attacker_cmap, row.action),
-        xytext=(6, 4),
+        xytext=(-6 if left else 6, -12 if below else 5),
         textcoords="offset points",
+        ha="right" if left else "left",
         fontsize=9 if bold else 8,
         fontweight="bold" if bold else "normal",
     )
+
+
+def _just_under(row: Row, other: Row) -> bool:
+    return abs(row.attacker_cmap - other.attacker_cmap) < 8 and 0 < other.action - row.action < 5
 
 
 def _draw_clip(axis: Axes, frames: Tensor, answer: Answer, accepted: tuple[str, ...]) -> None:
