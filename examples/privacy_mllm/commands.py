@@ -23,9 +23,8 @@ def demo(options: Namespace) -> int:
     """Train, judge and draw, on the rendered world."""
     started = time.monotonic()
     config = replace(MINIATURE if options.quick else TrainConfig(), seed=options.seed)
-    run = Run.create(options.runs, "demo")
     with display.watching() as watch:
-        finished = session.train_run(config, run, watch)
+        run, finished = session.train_run(config, options.runs, "demo", watch)
         if not finished:
             return _stopped(run)
         judging = session.Judging(test_clips=32, attacker_steps=5) if options.quick else session.Judging()
@@ -39,9 +38,9 @@ def demo(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """Train with the given settings, then judge."""
     config = TrainConfig(**{entry.name: getattr(options, entry.name) for entry in fields(TrainConfig)})
-    run = Run.create(options.runs, options.name)
     with display.watching() as watch:
-        if not session.train_run(config, run, watch):
+        run, finished = session.train_run(config, options.runs, options.name, watch)
+        if not finished:
             return _stopped(run)
         if options.no_evaluation:
             display.show_files(run)

@@ -14,7 +14,7 @@ from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.sources import load_clips
 from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
-from privacy_mllm.models.reviewer import load_reviewer
+from privacy_mllm.models.reviewer import Reviewer, load_reviewer
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.runs import Run, load_anonymizer
@@ -59,30 +59,32 @@ class Judging:
     workers: int = 2
 
 
-def train_run(config: TrainConfig, run: Run, watch: Watch) -> bool:
+def train_run(config: TrainConfig, runs: Path, name: str, watch: Watch) -> tuple[Run, bool]:
     """Train as the settings say and keep everything in the run's folder.
 
     The checkpoint is written every few steps, and when Ctrl-C stops the training, which then ends early.
 
     Args:
         config: The settings.
-        run: An empty run folder.
+        runs: Where runs lie.
+        name: Name of the run; its folder is made when the data were found right.
         watch: Whom to tell.
 
     Returns:
-        True if the budget was spent, False if Ctrl-C came first.
+        The run, and True if its budget was spent, False if Ctrl-C came first.
     """
     watch.stage("reading training clips")
     oracle = EmbeddedOracle()
     clips = load_clips(config.data, "train", config.clips, oracle)
     training = Training(config, clips, oracle)
+    run = Run.create(runs, name)
     run.write_config(config)
     watch.stage("training")
     finished = _take_steps(training, run, watch)
     records = run.read_metrics()
     if records:
         figures.draw_losses(run.path / "figures" / "losses.png", records, PROBES_A_STEP * config.batch)
-    return finished
+    return run, finished
 
 
 def _take_steps(training: Training, run: Run, watch: Watch) -> bool:
@@ -123,13 +125,9 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     test = load_clips(config.data, judging.split, judging.test_clips, oracle)
     watch.stage("training the control that never asks")
     trained = load_anonymizer(run.path)
-    start, control = train_control(config, attack)
-    networks = [
-        NetworkAnonymizer(start, START),
-        NetworkAnonymizer(control.anonymizer, CONTROL),
-        NetworkAnonymizer(trained.network, OURS),
-    ]
-    insiders = {CONTROL: control.reviewer, OURS: run.load_reviewer()}
+    pairs = {**train_controls(config, attack), OURS: (trained.network, run.load_reviewer())}
+    networks = [NetworkAnonymizer(network, name) for name, (network, _) in pairs.items()]
+    insiders = {name: reviewer for name, (_, reviewer) in pairs.items()}
     others = baselines(people=test.people is not None and attack.people is not None) if full else (Raw(),)
     watch.stage("judging")
     question = config.question or all_questions(test)[0]
@@ -143,13 +141,16 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     return results
 
 
-def train_control(config: TrainConfig, clips: Clips) -> tuple[UNet, Training]:
-    """The two controls that never ask: the start as it is, and after the same steps for privacy alone."""
+def train_controls(config: TrainConfig, clips: Clips) -> dict[str, tuple[UNet, Reviewer]]:
+    """The two controls that never ask, each with its reviewer.
+
+    One is the start as it is; the other has taken the same steps for privacy alone.
+    """
     training = Training(config, clips, EmbeddedOracle(), ask=False)
-    start = copy.deepcopy(training.anonymizer)
+    start = copy.deepcopy((training.anonymizer, training.reviewer))
     for _ in training.steps():
         pass
-    return start, training
+    return {START: start, CONTROL: (training.anonymizer, training.reviewer)}
 
 
 def _draw(run: Run, results: Results, test: Clips, methods: list[Anonymizer], question: str) -> None:

@@ -127,6 +127,7 @@ def test_an_answer_that_the_black_box_cannot_give_is_named_with_its_line(
     said = capsys.readouterr().err
     assert "questions.jsonl:2" in said
     assert "juggling" in said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_ctrl_c_leaves_a_checkpoint_that_can_be_used(tmp_path: Path, photograph: Path) -> None:
