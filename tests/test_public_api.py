@@ -151,3 +151,10 @@ def test_a_missing_explanation_is_caught(monkeypatch: pytest.MonkeyPatch) -> Non
         "Silent.size has no docstring",
         "Silent.tell does not mention `step`",
     ]
+
+
+def test_both_packages_are_regular_packages_with_a_description() -> None:
+    for name in ("zoopt_mo", "privacy_mllm"):
+        package = importlib.import_module(name)
+        assert package.__file__ is not None
+        assert package.__doc__
