@@ -113,7 +113,7 @@ def anonymize_paths(
             files would get the same copy, or a copy would replace one of the inputs.
     """
     if method.needs_mask and masks is None:
-        raise ValueError(f"{method.name} must be told what to hide: give boxes or masks.")
+        raise ValueError(f"{method.name} must be told what to hide: give boxes or masks (--boxes, --masks).")
     jobs, failed = plan(paths, out)
     done: list[Done] = []
     for index, job in enumerate(jobs):

@@ -53,7 +53,8 @@ def counting() -> Iterator[Callable[[str, int, int], None]]:
 @contextlib.contextmanager
 def counting_files() -> Iterator[Callable[[int, int, str], None]]:
     """Progress over files, with the name of the one in work."""
-    with Progress(BarColumn(24), TextColumn("{task.description}"), TimeRemainingColumn(), console=_console) as progress:
+    columns = (BarColumn(24), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=_console, transient=True) as progress:
         bar = progress.add_task("")
 
         def show(finished: int, total: int, name: str) -> None:

@@ -55,13 +55,12 @@ def draw_before_after(
     _save(figure, file)
 
 
-def draw_losses(file: Path, records: Sequence[StepRecord], calls_per_step: int) -> None:
+def draw_losses(file: Path, records: Sequence[StepRecord]) -> None:
     """Both losses against the calls spent, with their running mean.
 
     Args:
         file: Where the PNG goes.
-        records: The steps of the run.
-        calls_per_step: Black-box calls of a step.
+        records: The steps of the run, at least one.
     """
     figure, axes = _subplots(1, 2, width=9.5, height=3.4)
     calls = np.array([record.calls for record in records])
@@ -76,7 +75,7 @@ def draw_losses(file: Path, records: Sequence[StepRecord], calls_per_step: int) 
         axis.set_xlabel("black-box calls spent")
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=8)
-    figure.suptitle(f"{calls_per_step} calls a step", fontsize=9, color=PLAIN)
+    figure.suptitle(f"{records[0].calls} calls a step", fontsize=9, color=PLAIN)
     _save(figure, file)
 
 

@@ -18,7 +18,7 @@ from privacy_mllm.models.reviewer import Reviewer, load_reviewer
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.runs import Run, load_anonymizer
-from privacy_mllm.train import PROBES_A_STEP, StepRecord, Training
+from privacy_mllm.train import StepRecord, Training
 
 OURS = "trained"
 START = "start"
@@ -83,7 +83,7 @@ def train_run(config: TrainConfig, runs: Path, name: str, watch: Watch) -> tuple
     finished = _take_steps(training, run, watch)
     records = run.read_metrics()
     if records:
-        figures.draw_losses(run.path / "figures" / "losses.png", records, PROBES_A_STEP * config.batch)
+        figures.draw_losses(run.path / "figures" / "losses.png", records)
     return run, finished
 
 

@@ -140,7 +140,7 @@ class Training:
 
     def _draw_batches(self) -> Iterator[_Batch]:
         """Every clip of the pool once, in random order, then again; a question for each clip."""
-        size = min(self.config.batch, len(self.pool))
+        size = self.config.batch
         while True:
             order = torch.randperm(len(self.pool), generator=self._generator)
             for rows in order[: len(order) - len(order) % size].split(size):
@@ -182,8 +182,9 @@ class _Batch:
 
 
 def _check_clips(config: TrainConfig, clips: Clips) -> None:
-    if len(clips) < config.batch:
-        raise ValueError(f"`batch` must be at most the number of training clips, {len(clips)}, got {config.batch}.")
+    pool = min(len(clips), config.pool)
+    if pool < config.batch:
+        raise ValueError(f"`batch` must be at most the number of clips asked about, {pool}, got {config.batch}.")
     for name, answers in zip(clips.names, clips.answers, strict=True):
         if not answers:
             raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")

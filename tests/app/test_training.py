@@ -117,7 +117,7 @@ def test_a_question_that_no_clip_has_is_refused_before_any_query(clips: Clips) -
 
 
 def test_a_batch_larger_than_the_data_is_refused(clips: Clips) -> None:
-    with pytest.raises(ValueError, match="`batch` must be at most the number of training clips, 24, got 64"):
+    with pytest.raises(ValueError, match="`batch` must be at most the number of clips asked about, 8, got 64"):
         Training(replace(TINY, batch=64), clips, EmbeddedOracle())
 
 
