@@ -17,7 +17,7 @@ APPLICATION = ROOT / "examples" / "privacy_mllm"
 
 # A room may import its own layer and every layer above it in this list, never one below.
 LAYERS = (
-    ("_checks", "directions", "parameters", "gains"),
+    ("_checks", "directions", "sampling", "parameters", "gains"),
     ("estimators", "scalarizers", "pareto", "problems"),
     ("objectives", "evaluation", "ledger", "budget"),
     ("backward",),

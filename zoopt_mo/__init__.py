@@ -1,13 +1,14 @@
 """Zeroth-order multi-objective optimization: black boxes and differentiable losses in one step."""
 
 from zoopt_mo.backward import StepReport, backward
-from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection, rademacher, segmented_uniform
+from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection
 from zoopt_mo.estimators import SPSA, CriticalHistory, Estimate, Estimator
 from zoopt_mo.gains import SpallGains
 from zoopt_mo.minimize import minimize
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters
 from zoopt_mo.pareto import dominates, non_dominated
+from zoopt_mo.sampling import rademacher, segmented_uniform
 from zoopt_mo.scalarizers import AugmentedTchebycheff, Scalarizer, Tchebycheff, WeightedSum
 
 __all__ = [

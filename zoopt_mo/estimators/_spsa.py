@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoopt_mo._checks import check_count, check_positive, check_seed
-from zoopt_mo.directions import Combination, Direction, DirectionSource, rademacher
+from zoopt_mo.directions import Combination, Direction
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses
+from zoopt_mo.sampling import DirectionSource, rademacher
 
 
 class SPSA(Estimator):
