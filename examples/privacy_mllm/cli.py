@@ -12,6 +12,7 @@ from typing import TypeAlias
 from privacy_mllm.config import TrainConfig
 
 RUNS = Path("runs")
+PRIVACY_EXTRA = ("rich", "safetensors", "PIL")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +25,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 done in part, 2 wrong use or bad input, 130 stopped by Ctrl-C.
     """
     options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in PRIVACY_EXTRA:
+            raise
+        print(f'privacy-mllm: {package} is missing: pip install "zoopt-mo[privacy]"', file=sys.stderr)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"privacy-mllm: {error}", file=sys.stderr)
+    return 2
+
+
+def _run(options: argparse.Namespace) -> int:
     # Imported on use: --help must not wait for torch.
     import torch
 
@@ -31,15 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # The tensors are small: two threads inside one operation cost more than they bring. Work is shared out above.
     torch.set_num_threads(1)
-
-    try:
-        code: int = getattr(commands, options.command)(options)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ImportError) as error:
-        print(f"privacy-mllm: {error}", file=sys.stderr)
-        return 2
+    code: int = getattr(commands, options.command)(options)
     return code
 
 

@@ -19,7 +19,7 @@ _console = Console(highlight=False)
 
 def say(text: str) -> None:
     """One line of plain text."""
-    _console.print(text, markup=False)
+    _console.print(text, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -65,7 +65,8 @@ def counting_files() -> Iterator[Callable[[int, int, str], None]]:
 
 def show_table(results: Results) -> None:
     """The table of results; all figures in percent."""
-    table = Table(title="answers that are right (more is better) | attributes that are read (less is better), in %")
+    say("answers that are right (more is better), attributes that are read (less is better); in %")
+    table = Table()
     table.add_column("method", no_wrap=True)
     for heading in ("action", "all", "frozen", "attacker", "calls"):
         table.add_column(heading, justify="right")

@@ -123,7 +123,7 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     watch.stage("reading clips")
     attack = load_clips(config.data, "train", config.clips, oracle)
     test = load_clips(config.data, judging.split, judging.test_clips, oracle)
-    watch.stage("training the control that never asks")
+    watch.stage("training the control")
     trained = load_anonymizer(run.path)
     pairs = {**train_controls(config, attack), OURS: (trained.network, run.load_reviewer())}
     networks = [NetworkAnonymizer(network, name) for name, (network, _) in pairs.items()]

@@ -238,3 +238,11 @@ def test_every_command_explains_itself_without_loading_torch(verb: str) -> None:
 def test_the_questions_of_the_world_are_asked_in_full(demo: Path) -> None:
     row = json.loads((demo / "results.json").read_text())["rows"][0]
     assert set(row["answers"]) == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("package", ["rich", "safetensors", "PIL"])
+def test_a_missing_extra_is_named(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from privacy_mllm.cli import main; sys.exit(main(['demo']))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert 'pip install "zoopt-mo[privacy]"' in result.stderr
