@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -192,6 +193,21 @@ def _check_alike(tensors: list[Tensor]) -> None:
         raise ValueError(f"`source` must hold tensors on one device, got {sorted(devices)}.")
     if sum(tensor.numel() for tensor in tensors) == 0:
         raise ValueError("`source` must hold at least one number, got none.")
-    places = [tensor.data_ptr() for tensor in tensors if tensor.numel()]
-    if len(set(places)) < len(places):
+    _check_separate([tensor for tensor in tensors if tensor.numel()])
+
+
+def _check_separate(tensors: list[Tensor]) -> None:
+    """No number may be reached twice: a probe would move it twice."""
+    places = sorted(
+        ((tensor.data_ptr(), tensor) for tensor in tensors if tensor.is_contiguous()), key=lambda place: place[0]
+    )
+    if len({tensor.data_ptr() for tensor in tensors}) < len(tensors):
         raise ValueError("`source` must hold every tensor once, got one that occurs twice.")
+    for (start, tensor), (following, _) in itertools.pairwise(places):
+        if start + tensor.numel() * tensor.element_size() > following:
+            raise ValueError("`source` must hold tensors that do not overlap, got two that share numbers.")
+    for tensor in tensors:
+        if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
+            raise ValueError(
+                f"`source` must hold tensors of their own numbers, got an expanded one {list(tensor.shape)}."
+            )

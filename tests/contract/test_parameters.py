@@ -338,6 +338,12 @@ shared = torch.zeros(3)
         ),
         ([shared, shared], ValueError, r"^`source` must hold every tensor once, got one that occurs twice\.$"),
         ([shared, shared[:2]], ValueError, r"^`source` must hold every tensor once, got one that occurs twice\.$"),
+        ([shared, shared[1:]], ValueError, r"^`source` must hold tensors that do not overlap, got two that share"),
+        (
+            torch.zeros(1).expand(3),
+            ValueError,
+            r"^`source` must hold tensors of their own numbers, got an expanded one",
+        ),
         (frozen(), ValueError, r"^`source` must have a trainable parameter, got Linear with none\.$"),
         (nn.ReLU(), ValueError, r"^`source` must have a trainable parameter, got ReLU with none\.$"),
     ],
@@ -375,3 +381,10 @@ def test_a_combination_of_another_size_is_refused(method):
 def test_a_theta_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"^`theta` must have shape \[3\], got \[1, 3\]\.$"):
         zo.Parameters(torch.zeros(3)).assign(torch.zeros(1, 3))
+
+
+def test_neighbours_in_one_buffer_are_taken() -> None:
+    buffer = torch.zeros(10)
+    parameters = zo.Parameters([buffer[:4], buffer[4:]])
+    parameters.assign(torch.arange(10.0))
+    assert buffer.tolist() == list(range(10))
