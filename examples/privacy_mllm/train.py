@@ -63,7 +63,7 @@ class Training:
         self.anonymizer.load_state_dict(load_weights(f"unet_{config.init}"))
         self.reviewer = load_reviewer("reviewer_warm" if config.init == "warm" else "reviewer")
         self.base_rates = clips.attributes.mean(dim=0).clamp(0.01, 0.99)
-        self.num_steps = int(config.calls_per_sample * len(self.pool)) // (PROBES_A_STEP * config.batch)
+        self.num_steps = _num_steps(config, len(self.pool))
         self.question = config.question or all_questions(clips)[0]
         self._calls_before = oracle.num_calls
         self._generator = torch.Generator().manual_seed(config.seed)
@@ -190,6 +190,16 @@ def _check_clips(config: TrainConfig, clips: Clips) -> None:
             raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")
     if config.question and config.question not in all_questions(clips):
         raise ValueError(f"`question` must be one of {all_questions(clips)}, got {config.question!r}.")
+
+
+def _num_steps(config: TrainConfig, pool: int) -> int:
+    step = PROBES_A_STEP * config.batch
+    steps = int(config.calls_per_sample * pool) // step
+    if steps == 0:
+        raise ValueError(
+            f"`calls_per_sample` must pay for a step of {step} calls on {pool} clips, got {config.calls_per_sample}."
+        )
+    return steps
 
 
 def _estimator(config: TrainConfig, gains: zo.SpallGains) -> zo.Estimator:

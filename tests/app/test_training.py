@@ -141,3 +141,8 @@ def test_the_main_question_gets_its_share_of_the_queries(clips: Clips, share: fl
     drawn = [training._draw_question(row % TINY.pool) for row in range(192)]
     assert low <= drawn.count(QUESTIONS[1]) <= high
     assert share == 1.0 or set(drawn) >= set(QUESTIONS) - {QUESTIONS[1]}
+
+
+def test_a_budget_that_pays_for_no_step_is_refused(clips: Clips) -> None:
+    with pytest.raises(ValueError, match=r"`calls_per_sample` must pay for a step of 8 calls on 8 clips, got 0\.9"):
+        Training(replace(TINY, calls_per_sample=0.9), clips, EmbeddedOracle())
