@@ -12,8 +12,8 @@ from privacy_mllm.models.unet import UNet
 from privacy_mllm.reviewing import Progress, draw_frames
 
 RECONSTRUCTION_WEIGHT = 1.4
-"""Weight of the mean absolute error that keeps the warm start's output an image of its input. At 1 the output turned
-into one grey picture for all inputs; at 2 the black box still answered a third more of the questions."""
+"""Weight of the mean absolute error that keeps the warm start's output an image of its input. Too small,
+and the output turns into one grey picture for all inputs; too large, and it hides less."""
 
 
 def train_identity(

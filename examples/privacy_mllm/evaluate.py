@@ -62,10 +62,6 @@ class Results:
         """Plain numbers and texts, as in ``results.json``."""
         return asdict(self)
 
-    def row(self, method: str) -> Row:
-        """The row of a method, by name."""
-        return next(row for row in self.rows if row.method == method)
-
 
 @dataclass(frozen=True)
 class Evaluator:

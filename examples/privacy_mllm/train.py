@@ -8,6 +8,7 @@ pictures, so that it stays a judge worth fooling.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -158,17 +159,17 @@ class Training:
         return others[int(other * len(others))]
 
     def _record(self, step: int, report: zo.StepReport, reviewer: float, lr: float) -> StepRecord:
-        utility = 0 if self.ask else None
+        unasked = math.nan
         return StepRecord(
             step=step,
             calls=self.num_calls,
-            utility=float("nan") if utility is None else report.losses[utility],
+            utility=report.losses[0] if self.ask else unasked,
             privacy=report.losses[-1],
             reviewer=reviewer,
             i_max=report.i_max,
             status=report.gains[0] - 1,
             cosine=report.cosines[0],
-            utility_norm=float("nan") if utility is None else report.gradient_norms[utility],
+            utility_norm=report.gradient_norms[0] if self.ask else unasked,
             privacy_norm=report.gradient_norms[-1],
             lr=lr,
         )

@@ -40,8 +40,8 @@ class CriticalHistory(Estimator):
     Args:
         estimator: The estimator to improve.
         capacity: Gradients kept, ``m``; 0 keeps none and changes nothing ("w/o history gradient").
-        decay: Factor ``d`` in (0, 1] by which a score shrinks each step. At 1 outdated gradients stay for ever, which
-            kept every test problem from converging: a warning is given.
+        decay: Factor ``d`` in (0, 1] by which a score shrinks each step. At 1 a large outdated gradient
+            stays for ever: a warning is given.
         blend: Weight ``gamma`` in (0, 1) of the present gradient.
         magnitude: Range ``b`` in (0, 2) of :math:`I_k`, which lies in (-b/2, b/2).
         selection: "critical" keeps the highest scores, "latest" the newest ("w/o critical gradient collection").
