@@ -24,8 +24,10 @@ GOLDEN = [
     "Estimate",
     "Estimator",
     "Evaluation",
+    "FrontResult",
     "Objective",
     "Parameters",
+    "ParetoArchive",
     "Scalarizer",
     "SignDirection",
     "SpallGains",
@@ -35,10 +37,15 @@ GOLDEN = [
     "WhiteBox",
     "backward",
     "dominates",
+    "epsilon_indicator",
+    "hypervolume",
+    "igd_plus",
     "minimize",
     "non_dominated",
     "rademacher",
     "segmented_uniform",
+    "simplex_weights",
+    "trace_front",
 ]
 
 PUBLIC: list[str] = zoopt_mo.__all__

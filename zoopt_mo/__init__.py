@@ -3,12 +3,13 @@
 from zoopt_mo.backward import StepReport, backward
 from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection
 from zoopt_mo.estimators import SPSA, CriticalHistory, Estimate, Estimator
+from zoopt_mo.front import FrontResult, simplex_weights, trace_front
 from zoopt_mo.gains import SpallGains
 from zoopt_mo.minimize import minimize
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters
-from zoopt_mo.pareto import dominates, non_dominated
-from zoopt_mo.sampling import rademacher, segmented_uniform
+from zoopt_mo.pareto import ParetoArchive, dominates, epsilon_indicator, hypervolume, igd_plus, non_dominated
+from zoopt_mo.sampling import gaussian, hadamard, rademacher, segmented_uniform, sphere
 from zoopt_mo.scalarizers import AugmentedTchebycheff, Scalarizer, Tchebycheff, WeightedSum
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Evaluation",
+    "FrontResult",
     "Objective",
     "Parameters",
+    "ParetoArchive",
     "Scalarizer",
     "SignDirection",
     "SpallGains",
@@ -33,8 +36,13 @@ __all__ = [
     "WhiteBox",
     "backward",
     "dominates",
+    "epsilon_indicator",
+    "hypervolume",
+    "igd_plus",
     "minimize",
     "non_dominated",
     "rademacher",
     "segmented_uniform",
+    "simplex_weights",
+    "trace_front",
 ]

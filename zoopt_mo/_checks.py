@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = Sequence[float] | npt.NDArray[np.floating[Any]]
+Points = Sequence[Sequence[float]] | npt.NDArray[np.floating[Any]]
 
 
 def check_real(name: str, value: float) -> float:
@@ -74,4 +75,17 @@ def check_vector(name: str, values: Floats, *, length: int | None = None) -> npt
     wrong = np.flatnonzero(~np.isfinite(array))
     if wrong.size:
         raise ValueError(f"`{name}` must be finite, got {array[wrong[0]]} at index {wrong[0]}.")
+    return array
+
+
+def check_points(name: str, points: Points, *, width: int | None = None) -> npt.NDArray[np.float64]:
+    """Finite losses ``[k, n]`` as ``float64``, one row a point, of the given width ``n`` if one is given."""
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"`{name}` must have shape [k, n], got {list(array.shape)}.")
+    if width is not None and array.shape[1] != width:
+        raise ValueError(f"`{name}` must have rows of {width} values, got {array.shape[1]}.")
+    wrong = array[~np.isfinite(array)]
+    if wrong.size:
+        raise ValueError(f"`{name}` must be finite, got {wrong[0]}.")
     return array

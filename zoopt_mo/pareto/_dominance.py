@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from zoopt_mo._checks import Floats, check_vector
-
-Points = npt.NDArray[np.floating[Any]] | Sequence[Sequence[float]]
+from zoopt_mo._checks import Floats, Points, check_points, check_vector
 
 
 def dominates(first: Floats, second: Floats) -> bool:
@@ -59,11 +54,7 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
     Reference:
         Definition 2 of Hui et al. (2026); Miettinen (1999).
     """
-    losses = np.asarray(points, dtype=np.float64)
-    if losses.ndim != 2:
-        raise ValueError(f"`points` must have shape [k, n], got {list(losses.shape)}.")
-    if not np.isfinite(losses).all():
-        raise ValueError(f"`points` must be finite, got {losses[~np.isfinite(losses)][0]}.")
+    losses = check_points("points", points)
     mask = np.ones(len(losses), dtype=bool)
     for index, point in enumerate(losses):
         rivals = losses[mask]
