@@ -100,9 +100,7 @@ class ParetoArchive:
             ValueError: If the shape is wrong, a loss is not finite, or there is not one item a point. No point is
                 added then.
         """
-        rows = check_points("points", points)
-        if len(self) and len(rows):
-            check_vector("points", rows[0], length=self._losses.shape[1])
+        rows = check_points("points", points, width=self._losses.shape[1] or None)
         given = [None] * len(rows) if items is None else list(items)
         if len(given) != len(rows):
             raise ValueError(f"`items` must hold {len(rows)} values, one a point, got {len(given)}.")
