@@ -14,7 +14,10 @@ import zoopt_mo
 
 # A name added or removed here is a change for users: it belongs in CHANGELOG.md too.
 GOLDEN = [
+    "PBI",
     "SPSA",
+    "Achievement",
+    "AugmentedAchievement",
     "AugmentedTchebycheff",
     "BlackBox",
     "Combination",
@@ -25,11 +28,14 @@ GOLDEN = [
     "Estimator",
     "Evaluation",
     "FrontResult",
+    "Normalized",
     "Objective",
+    "PNorm",
     "Parameters",
     "ParetoArchive",
     "Scalarizer",
     "SignDirection",
+    "SmoothTchebycheff",
     "SpallGains",
     "StepReport",
     "Tchebycheff",
@@ -43,6 +49,7 @@ GOLDEN = [
     "minimize",
     "non_dominated",
     "rademacher",
+    "reciprocal_weights",
     "segmented_uniform",
     "simplex_weights",
     "trace_front",

@@ -10,10 +10,25 @@ from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters
 from zoopt_mo.pareto import ParetoArchive, dominates, epsilon_indicator, hypervolume, igd_plus, non_dominated
 from zoopt_mo.sampling import gaussian, hadamard, rademacher, segmented_uniform, sphere
-from zoopt_mo.scalarizers import AugmentedTchebycheff, Scalarizer, Tchebycheff, WeightedSum
+from zoopt_mo.scalarizers import (
+    PBI,
+    Achievement,
+    AugmentedAchievement,
+    AugmentedTchebycheff,
+    Normalized,
+    PNorm,
+    Scalarizer,
+    SmoothTchebycheff,
+    Tchebycheff,
+    WeightedSum,
+    reciprocal_weights,
+)
 
 __all__ = [
+    "PBI",
     "SPSA",
+    "Achievement",
+    "AugmentedAchievement",
     "AugmentedTchebycheff",
     "BlackBox",
     "Combination",
@@ -24,11 +39,14 @@ __all__ = [
     "Estimator",
     "Evaluation",
     "FrontResult",
+    "Normalized",
     "Objective",
+    "PNorm",
     "Parameters",
     "ParetoArchive",
     "Scalarizer",
     "SignDirection",
+    "SmoothTchebycheff",
     "SpallGains",
     "StepReport",
     "Tchebycheff",
@@ -42,6 +60,7 @@ __all__ = [
     "minimize",
     "non_dominated",
     "rademacher",
+    "reciprocal_weights",
     "segmented_uniform",
     "simplex_weights",
     "trace_front",

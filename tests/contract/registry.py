@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 import zoopt_mo as zo
 
 Radius = float | Callable[[int], float]
@@ -30,6 +33,13 @@ class ScalarizerCase:
     build: Callable[[Sequence[float], Sequence[float]], zo.Scalarizer]
     strict: bool  # a dominated point is strictly worse, not only no better
     has_maximum: bool  # it names the objective that leads
+    monotone: bool = True  # a dominated point is no better
+    degree: int | None = 1  # of the value in the weights: 1 they multiply, -1 they divide, 0 only their ratios count
+    unit: float = 1.0  # how much of a loss counts as one
+
+    def factors(self, weights: Sequence[float]) -> npt.NDArray[np.float64]:
+        """What a maximum multiplies the losses by ``[n]``."""
+        return np.asarray(weights, dtype=np.float64) ** (self.degree or 1) / self.unit
 
     def __call__(self, weights: Sequence[float], ideal: Sequence[float] | None = None) -> zo.Scalarizer:
         return self.build(weights, [0.0] * len(weights) if ideal is None else ideal)
@@ -88,5 +98,81 @@ SCALARIZERS = {
         lambda weights, ideal: zo.AugmentedTchebycheff(weights=weights, ideal=ideal, augmentation=0.5, margin=0.2),
         strict=True,
         has_maximum=True,
+    ),
+    "smooth": ScalarizerCase(
+        lambda weights, ideal: zo.SmoothTchebycheff(weights=weights, ideal=ideal, smoothing=5.0),
+        strict=True,
+        has_maximum=False,
+        degree=None,
+    ),
+    "smooth, nearly a maximum": ScalarizerCase(
+        lambda weights, ideal: zo.SmoothTchebycheff(weights=weights, ideal=ideal, smoothing=0.05),
+        strict=False,  # the share of an objective that is far from leading rounds to zero
+        has_maximum=False,
+        degree=None,
+    ),
+    "smooth, running ideal": ScalarizerCase(
+        lambda weights, _ideal: zo.SmoothTchebycheff(weights=weights, smoothing=5.0),
+        strict=True,
+        has_maximum=False,
+        degree=None,
+    ),
+    "achievement": ScalarizerCase(
+        lambda weights, ideal: zo.Achievement(weights=weights, reference=ideal),
+        strict=False,
+        has_maximum=True,
+        degree=-1,
+    ),
+    "augmented achievement": ScalarizerCase(
+        lambda weights, ideal: zo.AugmentedAchievement(weights=weights, reference=ideal),
+        strict=True,
+        has_maximum=True,
+        degree=-1,
+    ),
+    "boundary intersection": ScalarizerCase(
+        lambda weights, ideal: zo.PBI(weights=weights, ideal=ideal),
+        strict=False,
+        has_maximum=False,
+        monotone=False,  # a better point may lie further from the ray
+        degree=0,
+    ),
+    "boundary intersection, running ideal": ScalarizerCase(
+        lambda weights, _ideal: zo.PBI(weights=weights), strict=False, has_maximum=False, monotone=False, degree=0
+    ),
+    "boundary intersection, no penalty": ScalarizerCase(
+        lambda weights, ideal: zo.PBI(weights=weights, ideal=ideal, penalty=0.0),
+        strict=True,
+        has_maximum=False,
+        degree=0,
+    ),
+    "norm, p 1": ScalarizerCase(
+        lambda weights, ideal: zo.PNorm(weights=weights, ideal=ideal, p=1.0), strict=True, has_maximum=False
+    ),
+    "norm, p 2.5": ScalarizerCase(
+        lambda weights, ideal: zo.PNorm(weights=weights, ideal=ideal, p=2.5), strict=True, has_maximum=False
+    ),
+    "norm, running ideal": ScalarizerCase(
+        lambda weights, _ideal: zo.PNorm(weights=weights, p=2.0), strict=True, has_maximum=False
+    ),
+    "normalized": ScalarizerCase(
+        lambda weights, ideal: zo.Normalized(
+            zo.AugmentedTchebycheff(weights=weights, ideal=[0.0] * len(weights)),
+            ideal=ideal,
+            nadir=[loss + 2.0 for loss in ideal],
+        ),
+        strict=True,
+        has_maximum=True,
+        unit=2.0,
+    ),
+    "normalized, running ideal": ScalarizerCase(
+        lambda weights, _ideal: zo.Normalized(
+            zo.Tchebycheff(weights=weights, ideal=[0.0] * len(weights)), min_range=100.0
+        ),
+        strict=False,
+        has_maximum=True,
+        unit=100.0,  # the least range is wider than all losses of these tests
+    ),
+    "normalized sum, running ideal": ScalarizerCase(
+        lambda weights, _ideal: zo.Normalized(zo.WeightedSum(weights=weights)), strict=True, has_maximum=False
     ),
 }

@@ -58,7 +58,7 @@ def test_equation_5_a_running_ideal():
     scalarizer = zo.Tchebycheff(weights=[1.0, 1.0], margin=0.5)
     assert float(scalarizer(torch.tensor([4.0, 2.0]))) == 0.5
     assert float(scalarizer(torch.tensor([2.0, 3.0]))) == 1.5
-    assert scalarizer.ideal.tolist() == [2.0, 2.0]
+    assert scalarizer.ideal.value.tolist() == [2.0, 2.0]
 
 
 def test_equation_6_the_augmented_norm():

@@ -74,7 +74,7 @@ def test_a_running_ideal_also_ends_on_the_front():
     result = run(scalarizer, SPSA)
     assert np.sqrt(result.F).sum() == pytest.approx(1.0, abs=0.06)
     smallest = np.min([report.losses for report in result.history], axis=0)
-    assert (scalarizer.tchebycheff.ideal.numpy() == np.minimum(smallest, result.F)).all()
+    assert (scalarizer.tchebycheff.ideal.value.numpy() == np.minimum(smallest, result.F)).all()
 
 
 def test_the_weighted_sum_finds_its_point_of_a_convex_front():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from zoopt_mo._checks import check_non_negative, check_positive, check_vector
+from zoopt_mo._checks import check_non_negative, check_positive
 from zoopt_mo.scalarizers._base import Scalarizer, as_weights, check_losses
+from zoopt_mo.scalarizers._point import ReferencePoint
 
 
 class Tchebycheff(Scalarizer):
@@ -21,7 +21,8 @@ class Tchebycheff(Scalarizer):
     Args:
         weights: Weights :math:`\lambda` ``[n]``, not negative, with a positive sum; they multiply the distances.
         ideal: Ideal losses :math:`z^*` ``[n]``. None takes the smallest losses seen so far, those of the present call
-            included; the target then moves during the run, and so does the point that the weights stand for.
+            included; the target then moves during the run, and so does the point that the weights stand for. The
+            point in use is ``scalarizer.ideal.value``.
         margin: The small positive :math:`\varepsilon` that puts the ideal point out of reach, in units of the losses.
 
     Raises:
@@ -39,13 +40,11 @@ class Tchebycheff(Scalarizer):
     """
 
     weights: Tensor
-    ideal: Tensor
 
     def __init__(self, *, weights: Sequence[float], ideal: Sequence[float] | None = None, margin: float = 0.01) -> None:
         super().__init__()
         self.register_buffer("weights", as_weights(weights))
-        self.register_buffer("ideal", _as_ideal(ideal, len(self.weights)))
-        self.follows_minimum = ideal is None
+        self.ideal = ReferencePoint("ideal", ideal, len(self.weights))
         self.margin = check_positive("margin", margin)
 
     def forward(self, losses: Tensor) -> Tensor:
@@ -63,10 +62,8 @@ class Tchebycheff(Scalarizer):
         Args:
             losses: Losses ``[n]``.
         """
-        check_losses(losses, self.weights)
-        if self.follows_minimum:
-            self.ideal.copy_(torch.minimum(self.ideal, losses.detach().to(self.ideal)))
-        return self.weights.to(losses) * (losses - self.ideal.to(losses) + self.margin)
+        check_losses(losses, self.num_objectives)
+        return self.weights.to(losses) * (losses - self.ideal.follow(losses) + self.margin)
 
     def active_objective(self, losses: Tensor) -> int | None:
         """Index of the largest weighted distance, ``i_max``.
@@ -75,6 +72,11 @@ class Tchebycheff(Scalarizer):
             losses: Losses ``[n]``.
         """
         return int(self.distances(losses).max(dim=0).indices)
+
+    @property
+    def num_objectives(self) -> int:
+        """Number of objectives ``n``."""
+        return len(self.weights)
 
 
 class AugmentedTchebycheff(Scalarizer):
@@ -134,8 +136,7 @@ class AugmentedTchebycheff(Scalarizer):
         """
         return self.tchebycheff.active_objective(losses)
 
-
-def _as_ideal(ideal: Sequence[float] | None, length: int) -> Tensor:
-    if ideal is None:
-        return torch.full((length,), torch.inf, dtype=torch.float64)
-    return torch.from_numpy(check_vector("ideal", ideal, length=length).copy())
+    @property
+    def num_objectives(self) -> int:
+        """Number of objectives ``n``."""
+        return self.tchebycheff.num_objectives

@@ -44,7 +44,7 @@ class WeightedSum(Scalarizer):
         Args:
             losses: Losses ``[n]``.
         """
-        check_losses(losses, self.weights)
+        check_losses(losses, self.num_objectives)
         return (self.weights.to(losses) * losses).sum()
 
     def active_objective(self, losses: Tensor) -> int | None:  # noqa: ARG002 - the interface's argument
@@ -54,3 +54,8 @@ class WeightedSum(Scalarizer):
             losses: Losses ``[n]``.
         """
         return None
+
+    @property
+    def num_objectives(self) -> int:
+        """Number of objectives ``n``."""
+        return len(self.weights)
