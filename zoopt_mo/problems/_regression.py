@@ -138,7 +138,7 @@ class SmallMLP(DataProblem, SingleObjective):
 
     def _losses(self, x: Array, rows: Rows | slice) -> Array:
         answers, _ = self._predict(x, rows)
-        return 0.5 * sum_last((answers - self._answers[rows]) ** 2) / answers.shape[-1]
+        return sum_last(0.5 * (answers - self._answers[rows]) ** 2) / len(self._answers[rows])
 
     def _gradients(self, x: Array, rows: Rows | slice) -> Array:
         answers, units = self._predict(x, rows)
