@@ -14,7 +14,9 @@ import zoopt_mo
 
 # A name added or removed here is a change for users: it belongs in CHANGELOG.md too.
 GOLDEN = [
+    "CMAES",
     "PBI",
+    "REINFORCE",
     "SPSA",
     "Achievement",
     "AugmentedAchievement",
@@ -33,7 +35,9 @@ GOLDEN = [
     "PNorm",
     "Parameters",
     "ParetoArchive",
+    "QLearning",
     "Scalarizer",
+    "Search",
     "SignDirection",
     "SmoothTchebycheff",
     "SpallGains",
@@ -50,6 +54,8 @@ GOLDEN = [
     "non_dominated",
     "rademacher",
     "reciprocal_weights",
+    "register_envs",
+    "search",
     "segmented_uniform",
     "simplex_weights",
     "trace_front",

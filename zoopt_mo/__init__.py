@@ -23,9 +23,12 @@ from zoopt_mo.scalarizers import (
     WeightedSum,
     reciprocal_weights,
 )
+from zoopt_mo.search import CMAES, REINFORCE, QLearning, Search, register_envs, search
 
 __all__ = [
+    "CMAES",
     "PBI",
+    "REINFORCE",
     "SPSA",
     "Achievement",
     "AugmentedAchievement",
@@ -44,7 +47,9 @@ __all__ = [
     "PNorm",
     "Parameters",
     "ParetoArchive",
+    "QLearning",
     "Scalarizer",
+    "Search",
     "SignDirection",
     "SmoothTchebycheff",
     "SpallGains",
@@ -61,6 +66,8 @@ __all__ = [
     "non_dominated",
     "rademacher",
     "reciprocal_weights",
+    "register_envs",
+    "search",
     "segmented_uniform",
     "simplex_weights",
     "trace_front",

@@ -180,7 +180,7 @@ def _start(x0: npt.ArrayLike) -> Vector:
     return x
 
 
-def _scalarizer_for(boxes: list[BlackBox | WhiteBox], scalarizer: ScalarizeFunction | None) -> ScalarizeFunction:
+def _scalarizer_for(boxes: Sequence[object], scalarizer: ScalarizeFunction | None) -> ScalarizeFunction:
     if scalarizer is not None:
         return scalarizer
     if len(boxes) > 1:

@@ -1,0 +1,182 @@
+"""The functional front of the search methods."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from zoopt_mo._checks import check_count, check_seed
+from zoopt_mo.backward import ScalarizeFunction
+from zoopt_mo.minimize import Function, _check_bounds, _scalarizer_for, _start
+from zoopt_mo.objectives import BlackBox, Objective, WhiteBox
+from zoopt_mo.search._base import Search, Vector
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+
+def search(
+    objectives: Sequence[Objective | Function] | Function,
+    x0: npt.ArrayLike,
+    *,
+    method: Search,
+    scalarizer: ScalarizeFunction | None = None,
+    budget: int | None = None,
+    max_steps: int | None = None,
+    seed: int = 0,
+    callback: Callable[[OptimizeResult], None] | None = None,
+) -> OptimizeResult:
+    """Minimize the scalarized loss by a search method, which sees values only.
+
+    It takes the objectives of :func:`zoopt_mo.minimize` and asks each for its value: an exact gradient that a white box
+    could give stays unused. Costs, for every point asked, one query of each black box; white boxes are evaluated as
+    often and free of charge. No query is spent on the result: it is the best point seen, with the losses seen there.
+
+    Args:
+        objectives: One function, or several functions and objectives ``[n]``.
+        x0: Start ``[p]``; it is not changed.
+        method: :class:`zoopt_mo.CMAES`, :class:`zoopt_mo.REINFORCE`, :class:`zoopt_mo.QLearning` or another
+            :class:`zoopt_mo.Search`; a copy of it runs.
+        scalarizer: From losses ``[n]`` to one number; needed for several objectives. With a running ideal point,
+            scalarized losses of different steps are not comparable.
+        budget: Most black-box queries in all; it must pay for the first step.
+        max_steps: Most steps; needed where there is no budget or no black box.
+        seed: Seed of the method.
+        callback: Called after every step with the result so far as its one argument, ``intermediate_result``; raising
+            ``StopIteration`` stops.
+
+    Returns:
+        scipy's ``OptimizeResult`` with ``x`` ``[p]`` (the best point seen), ``F`` (losses there, ``[n]``), ``fun``
+        (scalarized), ``nfev`` (evaluations of each objective, ``[n]``), ``nit``, ``history`` (the best scalarized loss
+        after each step), ``success``, ``status`` (0 budget or steps spent, 1 the method expects no more, 99 stopped by
+        the callback) and ``message``.
+
+    Raises:
+        TypeError: If an objective is no function of x, or several objectives have no ``scalarizer``.
+        ValueError: If a bound is missing or too small, ``x0`` is not a finite vector, or a loss is not finite.
+
+    Example:
+        >>> import zoopt_mo as zo
+        >>> near = lambda x: float(((x - 1) ** 2).sum())
+        >>> far = lambda x: float(((x + 1) ** 2).sum())
+        >>> scalarizer = zo.WeightedSum(weights=[0.75, 0.25])
+        >>> result = zo.search([near, far], [3.0, 3.0], method=zo.CMAES(sigma=0.5), scalarizer=scalarizer, budget=500)
+        >>> result.x.round(1).tolist(), result.nfev.tolist()
+        ([0.5, 0.5], [246, 246])
+    """
+    start = _start(x0)
+    given = list(objectives) if isinstance(objectives, Sequence) else [objectives]
+    if not given:
+        raise ValueError("`objectives` must hold at least one objective, got none.")
+    values = [_Value(box) for box in given]
+    _check_bounds(sum(value.is_black for value in values), budget, max_steps)
+    run = _Run(values, _scalarizer_for(given, scalarizer), _seeded(method, seed), start)
+    if budget is not None and max_steps != 0:
+        check_count("budget", budget, least=run.step_cost())
+    while True:
+        ending = run.ending(budget, max_steps)
+        if ending is not None:
+            return run.result(success=ending[0] < 99, status=ending[0], message=ending[1])
+        run.step()
+        try:
+            if callback is not None:
+                callback(run.result())
+        except StopIteration:
+            return run.result(success=False, status=99, message="`callback` raised StopIteration")
+
+
+class _Run:
+    """One search: the method, the objectives and what they cost."""
+
+    def __init__(self, values: list[_Value], scalarize: ScalarizeFunction, method: Search, x0: Vector) -> None:
+        self.values, self.scalarize, self.method = values, scalarize, method
+        self.method.start(x0)
+        self.x, self.losses, self.fun = x0, np.full(len(values), np.nan), math.nan
+        self.history: list[float] = []
+
+    def step_cost(self) -> int:
+        """Black-box queries of the next step."""
+        return len(self.method.ask()) * sum(value.is_black for value in self.values)
+
+    def ending(self, budget: int | None, max_steps: int | None) -> tuple[int, str] | None:
+        """Status and message where no further step is to be taken."""
+        if max_steps is not None and len(self.history) >= max_steps:
+            return 0, "all steps were taken"
+        reason = self.method.stop_reason()
+        if reason is not None:
+            return 1, f"the method expects no more: {reason}"
+        spent = sum(value.num_calls for value in self.values if value.is_black)
+        if budget is not None and spent + self.step_cost() > budget:
+            return 0, "the budget of queries is spent"
+        return None
+
+    def step(self) -> None:
+        points = self.method.ask()
+        losses = np.array([[value(point) for value in self.values] for point in points])
+        scalars = [self._scalarized(row) for row in losses]
+        self.method.tell(scalars)
+        leader = int(np.argmin(scalars))
+        if not self.history or scalars[leader] < self.fun:
+            self.x, self.losses, self.fun = points[leader], losses[leader], scalars[leader]
+        self.history.append(self.fun)
+
+    def _scalarized(self, losses: Vector) -> float:
+        with torch.no_grad():
+            return float(self.scalarize(torch.from_numpy(losses)))
+
+    def result(self, **fields: object) -> OptimizeResult:
+        from scipy.optimize import OptimizeResult
+
+        return OptimizeResult(
+            x=self.x.copy(),
+            F=self.losses.copy(),
+            fun=self.fun,
+            nfev=np.array([value.num_calls for value in self.values]),
+            nit=len(self.history),
+            history=list(self.history),
+            **fields,
+        )
+
+
+class _Value:
+    """The value of one objective as a function of ``x``, counted."""
+
+    def __init__(self, box: Objective | Function) -> None:
+        self.is_black = not isinstance(box, WhiteBox)
+        self.num_calls = 0
+        self._function = _function_of(box)
+        default = getattr(box, "__name__", "black box")
+        self.name = box.name if isinstance(box, Objective) else default
+        self._needs_tensor = isinstance(box, WhiteBox) and box.grad is None
+
+    def __call__(self, point: Vector) -> float:
+        self.num_calls += 1
+        x = point.copy()
+        with torch.no_grad():
+            value = float(self._function(torch.from_numpy(x) if self._needs_tensor else x))
+        if not math.isfinite(value):
+            raise ValueError(f"Losses of {self.name!r} must be finite, got {value} at query {self.num_calls}.")
+        return value
+
+
+def _function_of(box: Objective | Function) -> Function:
+    function: Function | Objective | None = box.loss if isinstance(box, (BlackBox, WhiteBox)) else box
+    if function is None:
+        raise TypeError("`objectives` of search must be functions of x; `render` and `judge` are for backward.")
+    if isinstance(function, Objective) or not callable(function):
+        raise TypeError(f"`objectives` must be functions, BlackBox or WhiteBox, got {type(box).__name__}.")
+    return function
+
+
+def _seeded(method: Search, seed: int) -> Search:
+    if not isinstance(method, Search):
+        raise TypeError(f"`method` must be a Search, got {type(method).__name__}.")
+    own = copy.deepcopy(method)
+    own.reset(seed=check_seed("seed", seed))
+    return own
