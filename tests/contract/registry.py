@@ -1,4 +1,4 @@
-"""Every estimator and scalarizer of the library. One added here is held to all promises of this folder."""
+"""Every estimator, scalarizer and search of the library. One added here is held to all promises of this folder."""
 
 from __future__ import annotations
 
@@ -166,13 +166,24 @@ SCALARIZERS = {
     ),
     "normalized, running ideal": ScalarizerCase(
         lambda weights, _ideal: zo.Normalized(
-            zo.Tchebycheff(weights=weights, ideal=[0.0] * len(weights)), min_range=100.0
+            zo.Tchebycheff(weights=weights, ideal=[0.0] * len(weights)), min_range=40.0
         ),
         strict=False,
         has_maximum=True,
-        unit=100.0,  # the least range is wider than all losses of these tests
+        unit=40.0,  # the least range is as wide as all losses of these tests
     ),
     "normalized sum, running ideal": ScalarizerCase(
         lambda weights, _ideal: zo.Normalized(zo.WeightedSum(weights=weights)), strict=True, has_maximum=False
     ),
+}
+
+# How to build a search from the size of its first moves and a seed.
+SEARCHES: dict[str, Callable[[float, int], zo.Search]] = {
+    "cma-es": lambda size, seed: zo.CMAES(sigma=size, seed=seed),
+    "cma-es, separable": lambda size, seed: zo.CMAES(sigma=size, separable=True, seed=seed),
+    "cma-es, population of seven": lambda size, seed: zo.CMAES(sigma=size, population=7, seed=seed),
+    "reinforce": lambda size, seed: zo.REINFORCE(sigma=size, lr=0.2, seed=seed),
+    "reinforce, learned sigma": lambda size, seed: zo.REINFORCE(sigma=size, lr=0.1, learn_sigma=True, seed=seed),
+    "q-learning": lambda size, seed: zo.QLearning(step=size, seed=seed),
+    "q-learning, one length": lambda size, seed: zo.QLearning(step=size, num_levels=1, seed=seed),
 }

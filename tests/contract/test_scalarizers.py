@@ -153,6 +153,22 @@ def test_a_state_goes_through_a_file_with_the_ideal(problem):
     assert torch.equal(copy(tensor(losses)), scalarizer(tensor(losses)))
 
 
+@given(names, counts, st.data())
+def test_after_a_reset_it_is_as_new(name, count, data):
+    ideal = data.draw(vectors(count, -20.0, -10.0))
+    used, new = SCALARIZERS[name]([1.0] * count, ideal), SCALARIZERS[name]([1.0] * count, ideal)
+    used(tensor(data.draw(vectors(count, -9.0, 9.0))))
+    used.reset()
+    losses = tensor(data.draw(vectors(count, -5.0, 5.0)))
+    assert torch.equal(used(losses), new(losses))
+
+
+@given(problems())
+def test_it_says_how_many_objectives_it_takes(problem):
+    scalarizer, weights, *_ = problem
+    assert scalarizer.num_objectives == len(weights)
+
+
 @given(problems())
 def test_single_precision_losses_give_a_single_precision_result(problem):
     scalarizer, _, _, losses, _ = problem

@@ -6,13 +6,7 @@ import pytest
 import torch
 
 import zoopt_mo as zo
-
-
-def value_and_weights(scalarizer: zo.Scalarizer, losses: list[float]) -> tuple[float, list[float]]:
-    inputs = torch.tensor(losses, dtype=torch.float64, requires_grad=True)
-    value = scalarizer(inputs)
-    (weights,) = torch.autograd.grad(value, inputs)
-    return float(value.detach()), weights.tolist()
+from tests.equations.scalarized import value_and_weights
 
 
 def test_equation_4_the_weighted_sum():

@@ -55,6 +55,10 @@ class ReferencePoint(nn.Module):
         if self.is_running:
             self.value.fill_(self._unseen)
 
+    def extra_repr(self) -> str:
+        """What ``repr`` shows: the point."""
+        return f"{self.value.tolist()}{', running' if self.is_running else ''}"
+
     @property
     def _unseen(self) -> float:
         return -torch.inf if self.largest else torch.inf
