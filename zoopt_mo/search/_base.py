@@ -49,9 +49,7 @@ class Search(ABC):
         Raises:
             ValueError: If ``x0`` is not a finite vector of at least one number.
         """
-        start = check_vector("x0", x0).copy()
-        if start.size == 0:
-            raise ValueError("`x0` must hold at least one number, got none.")
+        start = check_start("x0", x0)
         self.reset()
         self._x0 = start
         self._start(start)
@@ -147,6 +145,14 @@ class Search(ABC):
     @abstractmethod
     def _load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what ``_state`` gave; ``_start`` was called before."""
+
+
+def check_start(name: str, x0: Floats) -> Vector:
+    """A copy of a finite vector of at least one number."""
+    start = check_vector(name, x0).copy()
+    if start.size == 0:
+        raise ValueError(f"`{name}` must hold at least one number, got none.")
+    return start
 
 
 def as_tensor(array: Vector | None) -> torch.Tensor | None:

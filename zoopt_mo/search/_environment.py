@@ -7,11 +7,10 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 
 from zoopt_mo._checks import Floats, check_count, check_positive, check_real, check_vector
+from zoopt_mo.search._base import Vector, check_start
 
-Vector = npt.NDArray[np.float64]
 Info = dict[str, Any]
 
 NUM_FEATURES = 4
@@ -71,13 +70,14 @@ class BlackBoxEnv(gymnasium.Env[Vector, Vector]):
         max_queries: int | None = 100,
         render_mode: str | None = None,
     ) -> None:
+        if render_mode is not None:
+            raise ValueError(f"`render_mode` must be None, there is nothing to draw, got {render_mode!r}.")
         self.loss, self.render_mode = loss, render_mode
-        self.x0 = check_vector("x0", x0).copy()
+        self.x0 = check_start("x0", x0)
         self.scale = check_positive("scale", scale)
         self.max_queries = None if max_queries is None else check_count("max_queries", max_queries, least=2)
-        size = check_count("length of x0", self.x0.size)
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (size,), np.float64)
-        self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (NUM_FEATURES + size,), np.float64)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self.x0.size,), np.float64)
+        self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (NUM_FEATURES + self.x0.size,), np.float64)
         self.num_queries = 0
         """Queries of all episodes, failed ones included."""
         self._x = self.x0
