@@ -142,8 +142,13 @@ class SingleObjective(Problem):
 
     @property
     @abstractmethod
+    def minimizer(self) -> Array:
+        """A point of least loss ``[p]``."""
+
+    @property
     def optimum(self) -> float:
         """The least loss."""
+        return float(self.losses(self.minimizer)[0])
 
     @property
     def ideal(self) -> Array:

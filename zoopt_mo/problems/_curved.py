@@ -33,9 +33,9 @@ class Rosenbrock(AnalyticProblem, SingleObjective):
         super().__init__(check_count("size", size, least=2))
 
     @property
-    def optimum(self) -> float:
-        """0."""
-        return 0.0
+    def minimizer(self) -> Array:
+        """Ones ``[p]``, where the loss is 0."""
+        return np.ones(self.size)
 
     def start(self, seed: int) -> Array:
         """Uniform in ``[-1, 1]``, from ``seed``."""
@@ -85,9 +85,9 @@ class Zakharov(AnalyticProblem, SingleObjective):
         self._shift = generator_of(seed, "shift").standard_normal(size)
 
     @property
-    def optimum(self) -> float:
-        """0."""
-        return 0.0
+    def minimizer(self) -> Array:
+        """The bottom :math:`x^*` ``[p]``, where the loss is 0."""
+        return self._shift.copy()
 
     def start(self, seed: int) -> Array:
         """Normal with standard deviation 1, from ``seed``."""
@@ -129,9 +129,9 @@ class Rastrigin(AnalyticProblem, SingleObjective):
         self.amplitude = check_non_negative("amplitude", amplitude)
 
     @property
-    def optimum(self) -> float:
-        """0."""
-        return 0.0
+    def minimizer(self) -> Array:
+        """Zeros ``[p]``, where the loss is 0."""
+        return np.zeros(self.size)
 
     def start(self, seed: int) -> Array:
         """Normal with standard deviation 1, from ``seed``."""

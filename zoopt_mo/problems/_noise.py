@@ -118,7 +118,7 @@ class Minibatch(Problem):
     drawn without replacement; batch number ``k`` depends on ``seed`` and ``k`` alone.
 
     Args:
-        problem: The problem whose rows are sampled. Its ``optimum``, ``ideal`` and ``front`` are those of all rows.
+        problem: The problem whose rows are sampled. ``ideal``, ``nadir`` and ``front`` are those of all rows.
         batch_size: Rows in a batch.
         seed: Seed of the batches.
 

@@ -56,9 +56,12 @@ class LogisticRegression(DataProblem, SingleObjective):
         return np.asarray(found.x, dtype=np.float64)
 
     @property
-    def optimum(self) -> float:
-        r"""The least loss, by L-BFGS at the first call; off by at most :math:`\lVert\nabla f\rVert^2 / (2 \mu)`."""
-        return float(self.losses(self._solution)[0])
+    def minimizer(self) -> Array:
+        r"""The solution ``[p]``, found by L-BFGS at the first call.
+
+        Its loss exceeds the least by at most :math:`\lVert\nabla f\rVert^2 / (2 \mu)`, below :math:`10^{-12}`.
+        """
+        return self._solution.copy()
 
     def start(self, seed: int) -> Array:
         """Normal with standard deviation 0.1, from ``seed``."""
@@ -97,7 +100,7 @@ class SmallMLP(DataProblem, SingleObjective):
     Example:
         >>> from zoopt_mo import problems
         >>> problem = problems.SmallMLP(inputs=3, hidden=4)
-        >>> problem.size, float(problem.losses(problem.teacher)[0])
+        >>> problem.size, problem.optimum
         (20, 0.0)
     """
 
@@ -106,14 +109,13 @@ class SmallMLP(DataProblem, SingleObjective):
         super().__init__(hidden * (inputs + 2), num_rows)
         generator = generator_of(seed, "data")
         self._rows = generator.standard_normal((self.num_rows, inputs))
-        self.teacher = 2.0 * self._draw(generator)
-        """The parameters ``[p]`` of the network that gave the answers."""
-        self._answers, _ = self._predict(self.teacher, slice(None))
+        self._teacher = 2.0 * self._draw(generator)
+        self._answers, _ = self._predict(self._teacher, slice(None))
 
     @property
-    def optimum(self) -> float:
-        """0, at the teacher."""
-        return 0.0
+    def minimizer(self) -> Array:
+        """The teacher's parameters ``[p]``, where the loss is 0."""
+        return self._teacher.copy()
 
     def start(self, seed: int) -> Array:
         """Normal layers with variance one over their inputs, from ``seed``."""

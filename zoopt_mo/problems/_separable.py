@@ -52,12 +52,12 @@ class Separable(AnalyticProblem, SingleObjective):
         self.scales = scales
         self._profile = profile
         self._rotation = None if rotation_seed is None else Rotation(size, rotation_seed)
-        self._shift = None if shift_seed is None else generator_of(shift_seed, "shift").standard_normal(size)
+        self._shift = np.zeros(size) if shift_seed is None else generator_of(shift_seed, "shift").standard_normal(size)
 
     @property
-    def optimum(self) -> float:
-        """0."""
-        return 0.0
+    def minimizer(self) -> Array:
+        """The bottom :math:`x^*` ``[p]``, where the loss is 0."""
+        return self._shift.copy()
 
     def start(self, seed: int) -> Array:
         """Normal with standard deviation 1, from ``seed``."""
@@ -72,7 +72,7 @@ class Separable(AnalyticProblem, SingleObjective):
         return (slope if self._rotation is None else self._rotation.apply_transpose(slope))[None]
 
     def _to_frame(self, x: Array) -> Array:
-        moved = x if self._shift is None else x - self._shift
+        moved = x - self._shift
         return moved if self._rotation is None else self._rotation.apply(moved)
 
 
