@@ -99,7 +99,7 @@ class AugmentedAchievement(Scalarizer):
         2.875
 
     Reference:
-        Wierzbicki (1980); Miettinen (1999), Nonlinear Multiobjective Optimization, section 3.5.
+        Wierzbicki (1980); Miettinen (1999), Nonlinear Multiobjective Optimization, achievement scalarizing functions.
     """
 
     def __init__(self, *, weights: Sequence[float], reference: Sequence[float], augmentation: float = 0.05) -> None:

@@ -42,7 +42,7 @@ class Normalized(Scalarizer):
         0.5
 
     Reference:
-        Miettinen (1999), section 2.4.
+        Miettinen (1999), Nonlinear Multiobjective Optimization, ranges of the Pareto optimal set.
     """
 
     def __init__(

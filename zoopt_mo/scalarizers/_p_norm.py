@@ -38,7 +38,7 @@ class PNorm(Scalarizer):
         5.0
 
     Reference:
-        Yu (1973); Zeleny (1973), Compromise programming; Miettinen (1999), section 2.1.
+        Yu (1973), A class of solutions for group decision problems; Miettinen (1999), method of weighted metrics.
     """
 
     weights: Tensor

@@ -85,7 +85,7 @@ class AugmentedTchebycheff(Scalarizer):
     .. math:: s(L) = \max_i \lambda_i \left(L_i - (z_i^* - \varepsilon)\right) + \sigma \sum_i \lambda_i L_i
 
     Keep :math:`\sigma` at 0.05 or below: as it grows the ends of the front are lost, and at 1 a concave front is missed
-    as the weighted sum misses it.
+    as the weighted sum misses it (``tests/problems/test_concave_fronts.py``).
 
     Args:
         weights: Weights :math:`\lambda` ``[n]``, not negative, with a positive sum.
