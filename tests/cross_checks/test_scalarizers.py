@@ -82,6 +82,15 @@ def test_augmented_achievement_is_pymoos_with_the_same_weights(problem, offset, 
     assert ours(scalarizer, losses) == pytest.approx(expected, abs=1e-9)
 
 
+@given(problems(), st.floats(0.0, 40.0))
+def test_pymoos_angle_beta_is_an_augmentation(problem, beta):
+    weights, point, losses = problem
+    expected = theirs(pymoo.decomposition.aasf.AASF(beta=beta), weights, point, losses)
+    rho = 1 / (1 - np.tan(np.radians(beta))) - 1
+    scalarizer = zo.AugmentedAchievement(weights=weights, reference=point, augmentation=rho)
+    assert ours(scalarizer, losses) == pytest.approx(expected, abs=1e-9)
+
+
 @given(problems(), st.floats(0.0, 10.0))
 def test_boundary_intersection_is_pymoos(problem, theta):
     weights, point, losses = problem

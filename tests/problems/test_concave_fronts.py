@@ -96,6 +96,26 @@ def test_it_reaches_at_most_half_of_a_concave_front(family, front):
     assert share_of_hypervolume(MISSES_THE_MIDDLE[family], FRONTS[front]) <= 0.50
 
 
+@pytest.mark.parametrize(
+    ("family", "shares"),
+    [
+        (MISSES_THE_MIDDLE["weighted sum"], (0.46, 0.39)),
+        (REACHES_THE_WHOLE_FRONT["tchebycheff"], (0.99, 0.99)),
+        (REACHES_THE_WHOLE_FRONT["augmented, sigma 0.05"], (0.99, 0.98)),
+        (functools.partial(augmented, augmentation=0.2), (0.92, 0.93)),
+        (functools.partial(smooth, smoothing=0.03), (0.99, 0.99)),
+        (functools.partial(smooth, smoothing=0.5), (0.50, 0.65)),
+        (REACHES_THE_WHOLE_FRONT["achievement"], (0.99, 0.99)),
+        (REACHES_THE_WHOLE_FRONT["boundary intersection"], (0.99, 0.99)),
+        (functools.partial(norm, p=8.0), (0.99, 0.99)),
+        (functools.partial(norm, p=2.0), (0.95, 0.96)),
+    ],
+)
+def test_the_documentation_has_these_figures(family, shares):
+    """The table in docs/methods/scalarizers.md, row by row."""
+    assert [share_of_hypervolume(family, front) for front in FRONTS.values()] == pytest.approx(shares, abs=0.006)
+
+
 @every_front
 def test_the_weighted_sum_finds_both_ends_and_nothing_between(front):
     points = FRONTS[front]
