@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zoopt_mo as zo
-from zoopt_mo.search._environment import BlackBoxEnv
+from zoopt_mo.search import BlackBoxEnv
 
 
 class Counted:

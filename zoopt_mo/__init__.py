@@ -1,5 +1,6 @@
 """Zeroth-order multi-objective optimization: black boxes and differentiable losses in one step."""
 
+from zoopt_mo import problems as problems
 from zoopt_mo.backward import StepReport, backward
 from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection
 from zoopt_mo.estimators import SPSA, CriticalHistory, Estimate, Estimator
@@ -23,7 +24,7 @@ from zoopt_mo.scalarizers import (
     WeightedSum,
     reciprocal_weights,
 )
-from zoopt_mo.search import CMAES, REINFORCE, QLearning, Search, register_envs, search
+from zoopt_mo.search import CMAES, REINFORCE, QLearning, Search, minimize_by_search, register_envs
 
 __all__ = [
     "CMAES",
@@ -63,11 +64,11 @@ __all__ = [
     "hypervolume",
     "igd_plus",
     "minimize",
+    "minimize_by_search",
     "non_dominated",
     "rademacher",
     "reciprocal_weights",
     "register_envs",
-    "search",
     "segmented_uniform",
     "simplex_weights",
     "trace_front",

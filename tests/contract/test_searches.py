@@ -1,4 +1,4 @@
-"""Promises that every search method of the registry keeps, and those of ``search``, which runs them."""
+"""Promises that every search method of the registry keeps, and those of ``minimize_by_search``, which runs them."""
 
 from __future__ import annotations
 
@@ -369,7 +369,7 @@ def test_an_option_out_of_range_is_refused(build, words):
         build()
 
 
-# --- search ----------------------------------------------------------------------------------------------------------
+# --- minimize_by_search ----------------------------------------------------------------------------------------------
 
 
 class Counted:
@@ -389,7 +389,7 @@ def no_gradient(x: np.ndarray) -> np.ndarray:
 
 
 def run(name: str, objectives: Any, **options: Any) -> Any:
-    return zo.search(objectives, [1.0, 2.0], **{"method": SEARCHES[name](0.3, 0), "budget": 60, **options})
+    return zo.minimize_by_search(objectives, [1.0, 2.0], **{"method": SEARCHES[name](0.3, 0), "budget": 60, **options})
 
 
 @given(name=names, num_black=st.integers(1, 3), num_white=st.integers(0, 1), budget=st.integers(24, 70))
@@ -418,7 +418,7 @@ def test_the_result_is_the_best_point_seen_with_its_losses(name):
 
 
 @every
-def test_search_asks_what_the_method_itself_asks(name):
+def test_minimize_by_search_asks_what_the_method_itself_asks(name):
     seen = Counted(0.0)
     run(name, seen, seed=4)
     method = SEARCHES[name](0.3, 4)
@@ -497,11 +497,11 @@ def test_a_loss_that_is_not_finite_is_named():
             zo.BlackBox(render=lambda: 0, judge=lambda p: [0.0] * len(p), estimator=zo.SPSA(radius=0.1)),
             {},
             TypeError,
-            r"^`objectives` of search must be functions of x; `render` and `judge` are for backward\.$",
+            r"^`objectives` of minimize_by_search must be functions of x; `render` and `judge` are for backward\.$",
         ),
     ],
 )
-def test_search_refuses_what_it_cannot_run_before_any_query(objectives, options, error, words):
+def test_minimize_by_search_refuses_what_it_cannot_run_before_any_query(objectives, options, error, words):
     with pytest.raises(error, match=words):
         run("cma-es", objectives, **options)
 

@@ -62,7 +62,10 @@ def test_the_separable_one_learns_no_correlation_and_the_full_one_does():
 
 def test_pycma_with_the_same_budget_ends_in_the_same_place():
     """The default of pycma draws from numpy's global generator; the distribution of results is the same."""
-    ours = [zo.search(ellipsoid, np.zeros(5), method=zo.CMAES(sigma=0.3), budget=400, seed=s).fun for s in range(20)]
+    ours = [
+        zo.minimize_by_search(ellipsoid, np.zeros(5), method=zo.CMAES(sigma=0.3), budget=400, seed=s).fun
+        for s in range(20)
+    ]
     theirs = []
     for seed in range(1, 21):
         numbers = np.random.RandomState(seed)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Agent(Search):
-    """A search that learns from the rewards of :class:`BlackBoxEnv`, in one episode that never ends.
+    """A search that learns from the rewards of :class:`zoopt_mo.search.BlackBoxEnv`, in one episode that never ends.
 
     The first point is the start, which ``env.reset`` queries; every other one is where ``env.step`` will query. Once
     the loss is told, the environment takes that step with the told loss as its answer, and the agent learns from the

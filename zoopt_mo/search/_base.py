@@ -21,7 +21,8 @@ class Search(ABC):
 
     :meth:`start` sets the first point, :meth:`ask` says where to look, :meth:`tell` takes the losses found there. In
     contrast to an :class:`zoopt_mo.Estimator`, the points are absolute and the method moves by itself: there is no
-    gradient and no optimizer. Asking again before telling gives the same points.
+    gradient and no optimizer. Asking again before telling gives the same points. :func:`zoopt_mo.minimize_by_search`
+    runs a method on a scalarized loss.
 
     A method implements ``_start``, ``_ask``, ``_tell``, ``_state`` and ``_load_state``.
 

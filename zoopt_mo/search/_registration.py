@@ -21,4 +21,4 @@ def register_envs() -> None:
     import gymnasium
 
     if ENVIRONMENT not in gymnasium.registry:
-        gymnasium.register(ENVIRONMENT, entry_point="zoopt_mo.search._environment:BlackBoxEnv")
+        gymnasium.register(ENVIRONMENT, entry_point="zoopt_mo.search:BlackBoxEnv")

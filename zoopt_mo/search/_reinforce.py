@@ -35,7 +35,7 @@ class REINFORCE(Agent):
         lr: Rate :math:`\alpha > 0`, in one over the units of the loss; below one over ``p`` times the spread of the
             losses, or the mean jumps.
         learn_sigma: Adapt the standard deviation too, by at most a factor of e a step.
-        baseline_decay: Weight of the past in the running mean of the losses, in [0, 1).
+        baseline_decay: Weight of the past in the running mean of the losses, in [0, 1); 0.9 is this library's choice.
         seed: Seed of the policy's draws.
 
     Raises:

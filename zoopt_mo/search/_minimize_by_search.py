@@ -1,4 +1,4 @@
-"""The functional front of the search methods."""
+"""The functional front of the search methods, beside ``minimize`` for the gradient estimators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 
-def search(
+def minimize_by_search(
     objectives: Sequence[Objective | Function] | Function,
     x0: npt.ArrayLike,
     *,
@@ -66,7 +66,9 @@ def search(
         >>> near = lambda x: float(((x - 1) ** 2).sum())
         >>> far = lambda x: float(((x + 1) ** 2).sum())
         >>> scalarizer = zo.WeightedSum(weights=[0.75, 0.25])
-        >>> result = zo.search([near, far], [3.0, 3.0], method=zo.CMAES(sigma=0.5), scalarizer=scalarizer, budget=500)
+        >>> result = zo.minimize_by_search(
+        ...     [near, far], [3.0, 3.0], method=zo.CMAES(sigma=0.5), scalarizer=scalarizer, budget=500
+        ... )
         >>> result.x.round(1).tolist(), result.nfev.tolist()
         ([0.5, 0.5], [246, 246])
     """
@@ -168,7 +170,9 @@ class _Value:
 def _function_of(box: Objective | Function) -> Function:
     function: Function | Objective | None = box.loss if isinstance(box, (BlackBox, WhiteBox)) else box
     if function is None:
-        raise TypeError("`objectives` of search must be functions of x; `render` and `judge` are for backward.")
+        raise TypeError(
+            "`objectives` of minimize_by_search must be functions of x; `render` and `judge` are for backward."
+        )
     if isinstance(function, Objective) or not callable(function):
         raise TypeError(f"`objectives` must be functions, BlackBox or WhiteBox, got {type(box).__name__}.")
     return function
