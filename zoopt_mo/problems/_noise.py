@@ -25,7 +25,7 @@ class Noise(ABC):
     def __init__(self, seed: int) -> None:
         self.seed = check_seed("seed", seed)
         self.num_drawn = 0
-        """Losses that got noise so far: the whole state."""
+        """How many losses got noise so far, which is the whole state."""
 
     def __call__(self, losses: npt.ArrayLike) -> Array:
         """The ``losses``, of any shape, with noise; a number for a number."""

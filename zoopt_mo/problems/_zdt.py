@@ -145,8 +145,8 @@ class ZDT1(PositionAndDistance):
 
     .. math:: f_1 = x_1, \qquad f_2 = g - \sqrt{f_1 g}, \qquad g = 1 + \tfrac{9}{p - 1} \sum_{i>1} x_i
 
-    At :math:`x_1 = 0` the derivative of :math:`f_2` is infinite; :meth:`gradients` gives that at :math:`10^{-9}` there.
-    A start is uniform in the box.
+    At :math:`x_1 = 0` the derivative of :math:`f_2` is infinite; ``gradients`` gives that at :math:`10^{-9}` there. A
+    start is uniform in the box.
 
     Args:
         size: Number of parameters ``p``, at least 2.
@@ -199,8 +199,8 @@ class ZDT3(PositionAndDistance):
     .. math:: f_1 = x_1, \qquad f_2 = g - \sqrt{f_1 g} - f_1 \sin 10 \pi f_1, \qquad
         g = 1 + \tfrac{9}{p - 1} \sum_{i>1} x_i
 
-    At :math:`x_1 = 0` the derivative of :math:`f_2` is infinite; :meth:`gradients` gives that at :math:`10^{-9}` there.
-    A start is uniform in the box.
+    At :math:`x_1 = 0` the derivative of :math:`f_2` is infinite; ``gradients`` gives that at :math:`10^{-9}` there. A
+    start is uniform in the box.
 
     Args:
         size: Number of parameters ``p``, at least 2.
