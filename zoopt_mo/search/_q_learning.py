@@ -26,8 +26,7 @@ class QLearning(Agent):
     The move of largest :math:`Q` is taken, or with probability :math:`\epsilon d^t` any move. Costs one query a step,
     the first for the start. The moves that fail are walked as well: :attr:`best` holds the best point, not the last.
 
-    The defaults are this library's own: on quadratics of 2, 20 and 100 parameters, rates of 0.1 to 0.6, discounts of 0.5
-    to 0.95 and shares of 0.1 and 0.3 did about as well.
+    The defaults are this library's own; the paper does not give its settings.
 
     Args:
         step: Largest move of an entry of x, positive, in the units of x.
