@@ -30,7 +30,7 @@ def plot_front(
 
     Args:
         points: Losses ``[k, n]`` of one set, or several sets by name, for two or three losses.
-        front: Points of the true front ``[m, n]``: joined by a line for two losses, so without a gap; dots for three.
+        front: Points of the true front ``[m, n]``, drawn as dots, since a front may have gaps.
         reference: Reference point ``[n]`` of the hypervolume, drawn as a cross.
         labels: Names of the losses ``[n]``; "loss 1", "loss 2" and so on by default.
         ax: Where to draw; for three losses it must be a 3-d axes.
@@ -56,7 +56,7 @@ def plot_front(
     corner = None if reference is None else check_vector("reference", reference, length=size)
     ax = axes_for(ax, three=size == 3)
     if target is not None:
-        _draw_true_front(ax, target)
+        ax.plot(*target.T, linestyle="none", marker=".", markersize=2.5, color=GREY, label="true front", zorder=1)
     for index, (name, rows) in enumerate(sets.items()):
         _draw_set(ax, name, rows, index)
     if corner is not None:
@@ -86,12 +86,6 @@ def _axis_labels(size: int, labels: Sequence[str] | None) -> list[str]:
     if len(names) != size:
         raise ValueError(f"`labels` must hold {size} names, one a loss, got {len(names)}.")
     return names
-
-
-def _draw_true_front(ax: Axes, rows: Losses) -> None:
-    ordered = rows[np.lexsort(rows.T[::-1])]
-    style: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 2} if rows.shape[1] == 3 else {}
-    ax.plot(*ordered.T, color=GREY, linewidth=1.2, label="true front", zorder=1, **style)
 
 
 def _draw_set(ax: Axes, name: str, rows: Losses, index: int) -> None:

@@ -63,7 +63,8 @@ def plot_trajectories(
     paths = {name: check_points(f"trajectories[{name!r}]", path, width=2) for name, path in trajectories.items()}
     goals = np.zeros((0, 2)) if target is None else check_vector("target", target, length=2)[None]
     ax = axes_for(ax)
-    _draw_landscape(ax, loss, limits or _around(np.vstack([*paths.values(), goals])), num_levels, resolution)
+    area = limits or _around(np.vstack([*paths.values(), goals]))
+    _draw_landscape(ax, loss, area, num_levels, resolution)
     for index, (name, path) in enumerate(paths.items()):
         ax.plot(*path.T, pick(LINES, index), color=pick(COLOURS, index), linewidth=1.6, label=name, zorder=3)
     starts = np.unique([path[0] for path in paths.values()], axis=0)
@@ -72,7 +73,7 @@ def plot_trajectories(
         ax.scatter(
             goals[:, 0], goals[:, 1], s=220, marker="*", color=COLOURS[2], edgecolors="white", label="target", zorder=5
         )
-    ax.set(xlabel="parameter 1", ylabel="parameter 2")
+    ax.set(xlim=area[0], ylim=area[1], xlabel="parameter 1", ylabel="parameter 2")
     ax.legend()
     return ax
 
