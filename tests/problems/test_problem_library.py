@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 
 import zoopt_mo as zo
 from tests.problems.problem_registry import PROBLEMS, SEVERAL, SINGLE
+from tests.test_public_api import unexplained
 from zoopt_mo import problems
 from zoopt_mo.problems import Problem, SingleObjective
 
@@ -192,7 +193,7 @@ def test_minimize_takes_the_objectives_to_the_front() -> None:
     problem = problems.ConvexPair(4)
     objectives = problem.objectives(black=[0], estimator=zo.SPSA(radius=0.01))
     scalarizer = zo.WeightedSum(weights=[0.5, 0.5])
-    result = zo.minimize(objectives, problem.start(seed=0), lr=0.3, scalarizer=scalarizer, budget=1001)
+    result = zo.minimize(objectives, problem.start(seed=0), lr=0.05, scalarizer=scalarizer, budget=1001)
     np.testing.assert_allclose(np.sqrt(result.F).sum(), 1.0, atol=0.02)
     np.testing.assert_allclose(result.F, [0.25, 0.25], atol=0.02)
 
@@ -263,3 +264,8 @@ def test_importing_the_problems_loads_nothing_heavier_than_torch() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
     assert {"scipy", "pymoo", "matplotlib", "moocore"} & loaded == set()
+
+
+@pytest.mark.parametrize("name", problems.__all__)
+def test_a_public_name_is_explained_with_every_parameter(name: str) -> None:
+    assert unexplained(name, getattr(problems, name)) == []

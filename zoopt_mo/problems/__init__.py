@@ -1,10 +1,12 @@
 """Losses with known gradient, optimum and front, shared by tests, benchmarks and docs."""
 
-from zoopt_mo.problems._base import AnalyticProblem, DataProblem, Problem, SingleObjective
+from zoopt_mo.problems._base import Problem, SingleObjective
 from zoopt_mo.problems._curved import Rastrigin, Rosenbrock, Zakharov
 from zoopt_mo.problems._dtlz import DTLZ2
+from zoopt_mo.problems._forms import AnalyticProblem, DataProblem
+from zoopt_mo.problems._minibatch import Minibatch
 from zoopt_mo.problems._neural_trade_off import NeuralTradeOff
-from zoopt_mo.problems._noise import AdditiveNoise, Minibatch, Noise, Outliers
+from zoopt_mo.problems._noise import AdditiveNoise, Noise, Outliers
 from zoopt_mo.problems._pairs import ConcavePair, ConvexPair, FonsecaFleming
 from zoopt_mo.problems._quadratics import Ellipsoid, PowerLaw, Sphere
 from zoopt_mo.problems._regression import LogisticRegression, SmallMLP

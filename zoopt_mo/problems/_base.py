@@ -5,17 +5,15 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from zoopt_mo._checks import check_count, check_seed
+from zoopt_mo._checks import check_count
 from zoopt_mo.estimators import Estimator
 from zoopt_mo.objectives import BlackBox, WhiteBox
 
 Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.integer[Any]]
 
 
 class Problem(ABC):
@@ -71,7 +69,7 @@ class Problem(ABC):
 
     def project(self, x: npt.ArrayLike) -> Array:
         """The nearest allowed point to ``x``, which may be a batch; a copy of ``x`` where there are no bounds."""
-        return np.array(self._inside(_as_points(x, self.size)))
+        return np.array(self._inside(as_points(x, self.size)))
 
     def objectives(
         self,
@@ -138,7 +136,15 @@ class Problem(ABC):
 
 
 class SingleObjective(Problem):
-    """A problem of one loss: its front is one point."""
+    """A problem of one loss: its front is one point.
+
+    Args:
+        size: Number of parameters ``p``.
+        num_objectives: Number of losses ``n``, one.
+        name: Its name in tables; the name of the class where None.
+        lower: Lower bounds ``[p]``, or None where every vector is allowed.
+        upper: Upper bounds ``[p]``, given with ``lower``.
+    """
 
     @property
     @abstractmethod
@@ -166,100 +172,16 @@ class SingleObjective(Problem):
         return np.array([[self.optimum]])
 
 
-class AnalyticProblem(Problem):
-    """A problem given by formulas: a leaf fills in ``_losses`` and ``_gradients``."""
-
-    def losses(self, x: npt.ArrayLike) -> Array:
-        """The losses ``[n]`` at ``x`` ``[p]``, or ``[b, n]`` at a batch ``[b, p]``."""
-        return self._losses(self._checked(x))
-
-    def gradients(self, x: npt.ArrayLike) -> Array:
-        """The gradients ``[n, p]`` of all losses at ``x`` ``[p]``."""
-        return self._gradients(_as_point(self._checked(x)))
-
-    @abstractmethod
-    def _losses(self, x: Array) -> Array:
-        """From ``[..., p]`` to ``[..., n]``."""
-
-    @abstractmethod
-    def _gradients(self, x: Array) -> Array:
-        """From ``[p]`` to ``[n, p]``."""
-
-    def _checked(self, x: npt.ArrayLike) -> Array:
-        points = _as_points(x, self.size)
-        if self.lower is not None and not bool(np.all(self._inside(points) == points)):
-            raise ValueError(f"`x` of {self.name} must lie within its bounds; `project` brings it there.")
-        return points
-
-
-class DataProblem(Problem):
-    """A problem whose losses are averages over rows of data: a leaf fills in ``_losses`` and ``_gradients``.
-
-    Args:
-        size: Number of parameters ``p``.
-        num_rows: Number of rows.
-        num_objectives: Number of losses ``n``.
-        name: Its name in tables; the name of the class where None.
-    """
-
-    def __init__(self, size: int, num_rows: int, num_objectives: int = 1, *, name: str | None = None) -> None:
-        super().__init__(size, num_objectives, name=name)
-        self.num_rows = check_count("num_rows", num_rows)
-
-    def losses(self, x: npt.ArrayLike, rows: Rows | None = None) -> Array:
-        """The losses ``[n]`` at ``x`` ``[p]``, or ``[b, n]`` at ``[b, p]``, averaged over ``rows`` or over all rows."""
-        return self._losses(_as_points(x, self.size), _as_rows(rows, self.num_rows))
-
-    def gradients(self, x: npt.ArrayLike, rows: Rows | None = None) -> Array:
-        """The gradients ``[n, p]`` at ``x`` ``[p]``, averaged over ``rows`` or over all rows."""
-        return self._gradients(_as_point(_as_points(x, self.size)), _as_rows(rows, self.num_rows))
-
-    @abstractmethod
-    def _losses(self, x: Array, rows: Rows | slice) -> Array:
-        """From ``[..., p]`` to ``[..., n]``."""
-
-    @abstractmethod
-    def _gradients(self, x: Array, rows: Rows | slice) -> Array:
-        """From ``[p]`` to ``[n, p]``."""
-
-
-Purpose = Literal["start", "data", "rotation", "shift", "noise", "batch"]
-
-
-def key_of(seed: int, purpose: Purpose) -> int:
-    """Key of a Philox generator: ``seed`` in the low 64 bits, ``purpose`` above, so equal seeds share no numbers."""
-    return check_seed("seed", seed) | get_args(Purpose).index(purpose) << 64
-
-
-def generator_of(seed: int, purpose: Purpose) -> np.random.Generator:
-    """A generator of its own for ``seed`` and ``purpose``."""
-    return np.random.Generator(np.random.Philox(key=key_of(seed, purpose)))
-
-
-def sum_last(values: Array) -> Array:
-    """The sum over the last axis, kept with length one: ``[..., p]`` to ``[..., 1]``."""
-    return np.asarray(values.sum(axis=-1, keepdims=True))
-
-
-def _as_points(x: npt.ArrayLike, size: int) -> Array:
+def as_points(x: npt.ArrayLike, size: int) -> Array:
+    """``x`` as an array, after a check that it is ``[p]`` or ``[b, p]``."""
     points = np.asarray(x, dtype=np.float64)
     if points.ndim not in (1, 2) or points.shape[-1] != size:
         raise ValueError(f"`x` must have shape [{size}] or [b, {size}], got {list(points.shape)}.")
     return points
 
 
-def _as_point(points: Array) -> Array:
+def as_point(points: Array) -> Array:
+    """``points``, after a check that it is a single one ``[p]``."""
     if points.ndim != 1:
         raise ValueError(f"`x` must be one point of shape [p], got {list(points.shape)}.")
     return points
-
-
-def _as_rows(rows: Rows | None, num_rows: int) -> Rows | slice:
-    if rows is None:
-        return slice(None)
-    chosen = np.asarray(rows)
-    if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
-        raise ValueError(f"`rows` must be a vector of at least one index, got {rows!r}.")
-    if chosen.min() < 0 or chosen.max() >= num_rows:
-        raise ValueError(f"`rows` must be from 0 to {num_rows - 1}, got {chosen.min()} to {chosen.max()}.")
-    return chosen

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from zoopt_mo._checks import check_count, check_non_negative
-from zoopt_mo.problems._base import AnalyticProblem, Array, SingleObjective, generator_of, sum_last
+from zoopt_mo.problems._base import Array, SingleObjective
+from zoopt_mo.problems._forms import AnalyticProblem, sum_last
+from zoopt_mo.problems._seeds import generator_of
 
 
 class Rosenbrock(AnalyticProblem, SingleObjective):

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from zoopt_mo._checks import check_count, check_positive
-from zoopt_mo.problems._base import Array, DataProblem, Rows, generator_of
+from zoopt_mo.problems._base import Array
+from zoopt_mo.problems._forms import DataProblem, Rows
+from zoopt_mo.problems._seeds import generator_of
 
 _BITS = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])  # the two bits of each of four labels
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from zoopt_mo._checks import check_count, check_positive
-from zoopt_mo.problems._base import AnalyticProblem, Array, generator_of
+from zoopt_mo.problems._base import Array
+from zoopt_mo.problems._forms import AnalyticProblem
+from zoopt_mo.problems._seeds import generator_of
 from zoopt_mo.problems._separable import Profile, fall_off
 
 

@@ -7,7 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from zoopt_mo._checks import check_count, check_positive
-from zoopt_mo.problems._base import Array, DataProblem, Rows, SingleObjective, generator_of, sum_last
+from zoopt_mo.problems._base import Array, SingleObjective
+from zoopt_mo.problems._forms import DataProblem, Rows, sum_last
+from zoopt_mo.problems._seeds import generator_of
 
 
 class LogisticRegression(DataProblem, SingleObjective):

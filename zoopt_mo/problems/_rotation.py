@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from zoopt_mo.problems._base import Array, generator_of
+from zoopt_mo.problems._base import Array
+from zoopt_mo.problems._seeds import generator_of
 
 
 class Rotation:

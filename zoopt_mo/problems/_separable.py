@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoopt_mo.problems._base import AnalyticProblem, Array, SingleObjective, generator_of
+from zoopt_mo.problems._base import Array, SingleObjective
+from zoopt_mo.problems._forms import AnalyticProblem
 from zoopt_mo.problems._rotation import Rotation
+from zoopt_mo.problems._seeds import generator_of
 
 
 class Profile(NamedTuple):

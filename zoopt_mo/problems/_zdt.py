@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from zoopt_mo._checks import check_count
-from zoopt_mo.problems._base import AnalyticProblem, Array, generator_of
+from zoopt_mo.problems._base import Array
+from zoopt_mo.problems._forms import AnalyticProblem
+from zoopt_mo.problems._seeds import generator_of
 from zoopt_mo.problems._separable import Profile
 
 Pairwise = Callable[[Array, Array], Array]
