@@ -24,7 +24,7 @@ napoleon_custom_sections = ["Reference"]
 # Links into other projects' pages would need their inventories from the network; names of types have no page.
 type_names = "DirectionSource|Function|OptimizeResult|ParameterSource|ScalarizeFunction|Tensor|Words"
 nitpick_ignore_regex = [
-    (r"py:.*", r"(abc|collections|numpy|np|npt|scipy|torch|typing)\..*"),
+    (r"py:.*", r"(abc|collections|gymnasium|numpy|np|npt|scipy|torch|typing)\..*"),
     (r"py:class", type_names),
 ]
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from zoopt_mo.search._agent import Agent
 from zoopt_mo.search._base import Search
 from zoopt_mo.search._cmaes import CMAES
 from zoopt_mo.search._minimize_by_search import minimize_by_search
@@ -22,4 +23,4 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["CMAES", "REINFORCE", "BlackBoxEnv", "QLearning", "Search", "minimize_by_search", "register_envs"]
+__all__ = ["CMAES", "REINFORCE", "Agent", "BlackBoxEnv", "QLearning", "Search", "minimize_by_search", "register_envs"]

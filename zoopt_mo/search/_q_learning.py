@@ -24,7 +24,7 @@ class QLearning(Agent):
     The moves are ``again``, ``grow`` (again at twice the length), ``back`` (the opposite, which undoes a move),
     ``turn`` (a new random direction) and ``shrink`` (a new one at half the length): the table does not grow with ``p``.
     The move of largest :math:`Q` is taken, or with probability :math:`\epsilon d^t` any move. Costs one query a step,
-    the first for the start. The moves that fail are walked as well: :attr:`best` holds the best point, not the last.
+    the first for the start. The moves that fail are walked as well: ``best`` holds the best point, not the last.
 
     The defaults are this library's own; the paper does not give its settings.
 
@@ -75,7 +75,7 @@ class QLearning(Agent):
 
     @property
     def table(self) -> Vector:
-        """Expected returns learned so far: by outcome (worse, better), level and move; ``[2, num_levels, 5]``."""
+        """Expected returns learned so far, by outcome (worse, better), level and move, ``[2, num_levels, 5]``."""
         return self._table.copy()
 
     def _begin(self, _loss: float) -> None:
