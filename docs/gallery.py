@@ -16,6 +16,7 @@ import zoopt_mo as zo
 from zoopt_mo import plotting, problems
 
 IMAGES = Path(__file__).parent / "images"
+BUDGET = 401  # queries of each point of a front
 Vector = npt.NDArray[np.float64]
 
 # --- fronts ----------------------------------------------------------------------------------------------------------
@@ -43,14 +44,14 @@ def draw_fronts() -> Figure:
 
 
 def sweep(problem: problems.Problem, lr: float, build: Callable[..., zo.Scalarizer]) -> zo.FrontResult:
-    """Nine points of at most 401 queries, each starting where its neighbour ended."""
+    """Nine points, each starting where its neighbour ended."""
     gains = zo.SpallGains(lr=lr, radius=0.05)
     return zo.trace_front(
         problem.objectives(black=[0], estimator=zo.SPSA(radius=gains.radius_at)),
         problem.start(seed=0),
         scalarizer=partial(build, ideal=problem.ideal.tolist()),
         lr=gains.lr_at,
-        budget=401,
+        budget=BUDGET,
     )
 
 

@@ -17,6 +17,7 @@ from zoopt_mo.minimize import Function, minimize
 from zoopt_mo.objectives import Objective, WhiteBox
 from zoopt_mo.pareto import epsilon_indicator, hypervolume, igd_plus, non_dominated
 from zoopt_mo.pareto._indicators import require_moocore
+from zoopt_mo.scalarizers import Scalarizer
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -104,6 +105,7 @@ def trace_front(
         The points found, the indicators asked for, and what each point cost.
 
     Raises:
+        TypeError: If ``objectives`` is no list, or ``scalarizer`` is not a function that makes one.
         ValueError: If an argument is out of range or shapes do not fit.
         ImportError: If an indicator is asked for and moocore is not installed.
 
@@ -126,6 +128,7 @@ def trace_front(
     Reference:
         Miettinen (1999), chapter 3; weights on a lattice: Das and Dennis (1998).
     """
+    _check_kinds(objectives, scalarizer)
     rows = _weights_for(len(objectives), weights)
     count = check_count("num_chains", num_chains)
     if count > len(rows):
@@ -201,6 +204,14 @@ def _run_chain(chain: _Chain) -> list[OptimizeResult]:
         scalarizer = chain.scalarizer(weights)
         results.append(minimize(chain.objectives, start, scalarizer=scalarizer, seed=seed, **chain.options))
     return results
+
+
+def _check_kinds(objectives: object, scalarizer: object) -> None:
+    """The two likely slips: one function in the place of several, a scalarizer in the place of its factory."""
+    if not isinstance(objectives, Sequence):
+        raise TypeError(f"`objectives` must be a list of functions and objectives, got {type(objectives).__name__}.")
+    if isinstance(scalarizer, Scalarizer) or not callable(scalarizer):
+        raise TypeError(f"`scalarizer` must be a function from weights to one, got {type(scalarizer).__name__}.")
 
 
 def _weights_for(num_objectives: int, weights: Points | None) -> Matrix:

@@ -99,6 +99,13 @@ def test_the_point_in_the_most_crowded_place_leaves():
     assert archive.items == [0, 2, 3]
 
 
+def test_the_units_of_a_loss_do_not_matter():
+    """(1, 5) has .3 + .6 around it and (3, 4) has .9 + .5; with the second loss in hundreds, 3 + 600 and 9 + 500."""
+    rows = np.array([[0.0, 10.0], [1.0, 5.0], [3.0, 4.0], [10.0, 0.0]])
+    for units in ([1.0, 1.0], [1.0, 100.0]):
+        assert filled(rows * units, capacity=3).items == [0, 2, 3]
+
+
 def test_a_newcomer_in_the_most_crowded_place_does_not_come_in():
     archive = filled([[0.0, 10.0], [5.0, 5.0], [10.0, 0.0]], capacity=3)
     assert archive.add([1.0, 8.0]) is False

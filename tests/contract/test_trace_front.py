@@ -277,6 +277,13 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"front": [[1.0]]}, ValueError, r"^`front` must have rows of 2 values, got 1\.$"),
     ({"front": np.zeros((0, 2))}, ValueError, r"^`front` must hold at least one point, got none\.$"),
     ({"weights": [[-1.0, 2.0]]}, ValueError, r"^`weights` must not be negative"),
+    ({"objectives": Quadratic(0.0)}, TypeError, r"^`objectives` must be a list of functions and objectives, got Quad"),
+    (
+        {"scalarizer": zo.WeightedSum(weights=[1.0, 1.0])},
+        TypeError,
+        r"^`scalarizer` must be a function from weights to one, got WeightedSum\.$",
+    ),
+    ({"scalarizer": None}, TypeError, r"^`scalarizer` must be a function from weights to one, got NoneType\.$"),
     ({"objectives": [Quadratic(0.0)]}, ValueError, r"^`objectives` must hold at least two objectives, got 1\.$"),
 ]
 
