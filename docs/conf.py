@@ -22,9 +22,12 @@ napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Reference"]
 
 # Links into other projects' pages would need their inventories from the network; names of types have no page.
-type_names = "DirectionSource|Function|OptimizeResult|ParameterSource|ScalarizeFunction|Tensor|Words"
+type_names = (
+    "Axes|DirectionSource|Floats|Function|Limits|Matrix|OptimizeResult|ParameterSource|Points|ScalarizeFunction|"
+    "Tensor|Vector|Words"
+)
 nitpick_ignore_regex = [
-    (r"py:.*", r"(abc|collections|gymnasium|numpy|np|npt|scipy|torch|typing)\..*"),
+    (r"py:.*", r"(abc|collections|concurrent|functools|gymnasium|np|npt|numpy|scipy|torch|typing)\..*"),
     (r"py:class", type_names),
 ]
 
