@@ -209,6 +209,15 @@ def test_weights_are_copied_and_not_rescaled(name):
 
 
 @every
+def test_the_ideal_is_copied(name):
+    ideal: Any = np.array([-1.0, -2.0])
+    scalarizer = primed(name, [1.0, 3.0], ideal)
+    value = scalarizer(tensor([1.0, 2.0])).item()
+    ideal[:] = -9.0
+    assert scalarizer(tensor([1.0, 2.0])).item() == value
+
+
+@every
 def test_an_objective_of_weight_zero_has_no_say(name):
     case = SCALARIZERS[name]
     if case.degree == -1:
