@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,7 @@ Matrix = npt.NDArray[np.float64]
 ScalarizerFactory = Callable[[list[float]], ScalarizeFunction]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrontResult:
     """The points that a sweep found, a row for each of the ``k`` weight vectors, in their order.
 
@@ -52,7 +52,7 @@ class FrontResult:
     hypervolume: float | None
     igd_plus: float | None
     epsilon: float | None
-    results: tuple[OptimizeResult, ...]
+    results: tuple[OptimizeResult, ...] = field(repr=False)
 
     @property
     def num_queries(self) -> int:

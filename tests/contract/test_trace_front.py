@@ -215,6 +215,10 @@ def test_the_result_is_one_row_a_point():
     assert [result.nit for result in found.results] == [4, 4, 4]
 
 
+def test_a_result_prints_without_the_history_of_its_runs():
+    assert "StepReport" not in repr(sweep())
+
+
 def test_dominated_points_are_marked():
     """Both are minimized at 0, so the later points of the chain are nearer to it in both losses."""
     found = sweep([Quadratic(0.0).white(), Quadratic(0.0).white()])
