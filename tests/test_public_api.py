@@ -48,6 +48,8 @@ GOLDEN = [
     "backward",
     "dominates",
     "epsilon_indicator",
+    "gaussian",
+    "hadamard",
     "hypervolume",
     "igd_plus",
     "minimize",
@@ -58,6 +60,7 @@ GOLDEN = [
     "register_envs",
     "segmented_uniform",
     "simplex_weights",
+    "sphere",
     "trace_front",
 ]
 

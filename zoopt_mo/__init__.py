@@ -61,6 +61,8 @@ __all__ = [
     "backward",
     "dominates",
     "epsilon_indicator",
+    "gaussian",
+    "hadamard",
     "hypervolume",
     "igd_plus",
     "minimize",
@@ -71,5 +73,6 @@ __all__ = [
     "register_envs",
     "segmented_uniform",
     "simplex_weights",
+    "sphere",
     "trace_front",
 ]

@@ -1,55 +1,99 @@
 """Where random directions come from.
 
-Numbers come from a counter-based generator (Philox) keyed by seed, step and index. The same three numbers give the same
-direction on every machine and device, in any order, so nothing random has to be stored to resume a run.
+Numbers come from a counter-based generator (Philox) keyed by the seed and by the direction's number in the run. The
+same two give the same direction on every machine and device, in any order, so nothing random has to be stored.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from zoopt_mo._checks import check_count, check_seed
 from zoopt_mo.directions import DenseDirection, Direction, SignDirection
 
-DirectionSource = Callable[[int, int, int, int], Direction]
-"""Draws a direction: ``source(size, seed, step, index)``, the same for the same four numbers."""
+DirectionSource = Callable[[int, int, int], Direction]
+"""Draws a direction: ``source(size, seed, number)``, the same for the same three; ``number`` counts from 0 in a run."""
+
+# Counter blocks of the generator: streams that must not share numbers.
+_DIRECTIONS, _COLUMNS, _ROWS = 0, 1, 2
+# Bit i of word j of this table is the parity of (i AND 2^j): how a Hadamard row's low bits alternate within a word.
+_PATTERNS = [sum(1 << i for i in range(64) if i >> j & 1) for j in range(6)]
 
 
-def rademacher(size: int, seed: int, step: int, index: int) -> SignDirection:
+def rademacher(size: int, seed: int, number: int) -> SignDirection:
     """Independent signs, +1 or -1 with equal chance.
 
     Args:
         size: Number of entries ``p``.
         seed: Seed of the run.
-        step: Step of the run.
-        index: Which direction of the step.
+        number: Which direction of the run, from 0.
 
     Returns:
         Packed signs.
 
     Example:
         >>> from zoopt_mo import rademacher
-        >>> rademacher(10_000_000, seed=0, step=0, index=0).num_bytes
+        >>> rademacher(10_000_000, seed=0, number=0).num_bytes
         1250000
 
     Reference:
         Spall (1992), IEEE Transactions on Automatic Control 37(3); the Bernoulli directions of equation 2.
     """
-    bits = _philox(seed, step, index).random_raw(-(-check_count("size", size) // 64))
-    return SignDirection(np.atleast_1d(np.asarray(bits, dtype=np.uint64)), size)
+    return SignDirection(_random_words(size, seed, number, _DIRECTIONS), size)
 
 
-def segmented_uniform(size: int, seed: int, step: int, index: int) -> DenseDirection:
+def hadamard(size: int, seed: int, number: int) -> SignDirection:
+    r"""Signs that are orthogonal to each other: rows of a Hadamard matrix, each used once before any comes again.
+
+    A cycle is the :math:`N` rows of :math:`H_{ij} = (-1)^{\mathrm{popcount}(i \wedge j)}`, with :math:`N` the power of
+    two nearest to ``p``: in random order, every row times a random sign and every column times a random sign. Where
+    ``p`` is a power of two, the rows of a cycle are exactly orthogonal; elsewhere columns are cut or repeated, and two
+    rows' inner product is on average that of random signs of :math:`|p - N|` entries. A direction alone is distributed
+    as one of :func:`rademacher`.
+
+    Without the column signs the first column never changes; without the row signs it is constant within a cycle, and an
+    estimator that removes the mean of its probes is blind to it.
+
+    Args:
+        size: Number of entries ``p``.
+        seed: Seed of the run.
+        number: Which direction of the run, from 0.
+
+    Returns:
+        Packed signs, in time and memory of ``p / 64`` words.
+
+    Example:
+        >>> from zoopt_mo import hadamard
+        >>> hadamard(1024, seed=0, number=0).dot(hadamard(1024, seed=0, number=1))
+        0.0
+
+    Reference:
+        Kozak et al. (2023), Mathematical Programming 199, orthogonal directions; Choromanski et al. (2018), ICML,
+        structured rows.
+    """
+    power = round(math.log2(check_count("size", size)))
+    cycle, position = divmod(check_count("number", number, least=0), 1 << power)
+    columns, order, row_signs = _cycle(size, seed, cycle, power)
+    row = _permuted(position, power, order)
+    words = columns ^ _row_words(row, len(columns))
+    if row_signs[position // 64] >> np.uint64(position % 64) & np.uint64(1):
+        words = ~words
+    return SignDirection(words, size)
+
+
+def segmented_uniform(size: int, seed: int, number: int) -> DenseDirection:
     """Independent entries, uniform on [-1, -0.5] and [0.5, 1]; the directions of BlackVIP.
 
     Args:
         size: Number of entries ``p``.
         seed: Seed of the run.
-        step: Step of the run.
-        index: Which direction of the step.
+        number: Which direction of the run, from 0.
 
     Returns:
         A dense ``float32`` vector.
@@ -57,12 +101,87 @@ def segmented_uniform(size: int, seed: int, step: int, index: int) -> DenseDirec
     Reference:
         Oh et al. (2023), BlackVIP, CVPR; SPSA-GC.
     """
-    numbers = np.random.Generator(_philox(seed, step, index)).uniform(-0.5, 0.5, check_count("size", size))
+    numbers = _numbers(seed, number).uniform(-0.5, 0.5, check_count("size", size))
     return DenseDirection(torch.from_numpy((numbers + np.copysign(0.5, numbers)).astype(np.float32)))
 
 
-def _philox(seed: int, step: int, index: int) -> np.random.Philox:
-    """A generator of its own for each (seed, step, index); the two low counter words count the drawn numbers."""
+def gaussian(size: int, seed: int, number: int) -> DenseDirection:
+    """Independent standard normal entries; a direction has the length of about the square root of ``p``.
+
+    Args:
+        size: Number of entries ``p``.
+        seed: Seed of the run.
+        number: Which direction of the run, from 0.
+
+    Returns:
+        A dense ``float32`` vector.
+
+    Reference:
+        Nesterov and Spokoiny (2017), Foundations of Computational Mathematics 17.
+    """
+    return DenseDirection(
+        torch.from_numpy(_numbers(seed, number).standard_normal(check_count("size", size), np.float32))
+    )
+
+
+def sphere(size: int, seed: int, number: int) -> DenseDirection:
+    """Uniform on the sphere of radius the square root of ``p``, so that an entry's mean square is 1, as for the others.
+
+    Args:
+        size: Number of entries ``p``.
+        seed: Seed of the run.
+        number: Which direction of the run, from 0.
+
+    Returns:
+        A dense ``float32`` vector.
+
+    Reference:
+        Flaxman, Kalai and McMahan (2005), SODA.
+    """
+    vector = gaussian(size, seed, number).vector
+    return DenseDirection(vector * (math.sqrt(size) / torch.linalg.vector_norm(vector)))
+
+
+def _numbers(seed: int, number: int) -> np.random.Generator:
+    return np.random.Generator(_philox(seed, number, _DIRECTIONS))
+
+
+def _random_words(size: int, seed: int, number: int, stream: int) -> npt.NDArray[np.uint64]:
+    bits = _philox(seed, number, stream).random_raw(-(-check_count("size", size) // 64))
+    return np.atleast_1d(np.asarray(bits, dtype=np.uint64))
+
+
+def _philox(seed: int, number: int, stream: int) -> np.random.Philox:
+    """A generator of its own for each (seed, number, stream); the two low counter words count the drawn numbers."""
     # Arrays of whole words: a list with a seed of 2^63 or above would be rounded as a float.
     key = np.array([check_seed("seed", seed), 0], dtype=np.uint64)
-    return np.random.Philox(key=key, counter=np.array([0, 0, index, step], dtype=np.uint64))
+    place = check_count("number", number, least=0)
+    return np.random.Philox(key=key, counter=np.array([0, 0, stream, place], dtype=np.uint64))
+
+
+@functools.lru_cache(maxsize=4)
+def _cycle(
+    size: int, seed: int, cycle: int, power: int
+) -> tuple[npt.NDArray[np.uint64], tuple[int, ...], npt.NDArray[np.uint64]]:
+    """Column signs, what sets the order of the rows, and row signs of one cycle; kept, since every row needs them."""
+    columns = _random_words(size, seed, cycle, _COLUMNS)
+    numbers = _random_words(64 * 4 + (1 << power), seed, cycle, _ROWS)
+    return columns, tuple(int(word) for word in numbers[:4]), numbers[4:]
+
+
+def _permuted(position: int, power: int, order: tuple[int, ...]) -> int:
+    """A pseudo-random permutation of the numbers below 2^power: two rounds of an odd multiple, a sum and a shift."""
+    last = (1 << power) - 1
+    shift = max(power // 2, 1)
+    for factor, shifted in (order[:2], order[2:]):
+        position = (position * (factor | 1) + shifted) & last
+        position ^= position >> shift
+    return position
+
+
+def _row_words(row: int, num_words: int) -> npt.NDArray[np.uint64]:
+    """Row ``row`` of the matrix as bits: within a word its low six bits count, from word to word the others."""
+    low = functools.reduce(int.__xor__, (_PATTERNS[j] for j in range(6) if row >> j & 1), 0)
+    crossed = np.arange(num_words, dtype=np.uint64) & np.uint64(row >> 6)
+    odd = np.bitwise_count(crossed) & np.uint8(1)
+    return np.where(odd, ~np.uint64(low), np.uint64(low))

@@ -73,7 +73,7 @@ def test_the_step_is_equation_11_and_12(clips: Clips) -> None:
     config = training.config
     plain = [config.utility_weight, 1 - config.utility_weight]
     w = [plain[i] * (config.augmentation + (record.i_max == i)) for i in range(2)]
-    signs = zo.rademacher(len(before), config.seed, 0, 0)
+    signs = zo.rademacher(len(before), config.seed, 0)
     # Along the probed direction the step is the estimate's, up to the exact gradient's small share.
     along = signs.dot(moved.float()) / math.sqrt(len(before))
     expected = w[0] * config.utility_lr * record.utility_norm

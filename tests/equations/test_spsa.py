@@ -11,12 +11,12 @@ import zoopt_mo as zo
 SIGNS = [1.0, -1.0, -1.0, 1.0]
 
 
-def fixed_signs(size: int, seed: int, step: int, index: int) -> zo.SignDirection:
+def fixed_signs(size: int, seed: int, number: int) -> zo.SignDirection:
     """+1, -1, -1, +1: the bits 1001."""
     return zo.SignDirection(np.array([0b1001], dtype=np.uint64), size)
 
 
-def fixed_uniform(size: int, seed: int, step: int, index: int) -> zo.DenseDirection:
+def fixed_uniform(size: int, seed: int, number: int) -> zo.DenseDirection:
     return zo.DenseDirection(torch.tensor([0.5, -1.0, 0.75, -0.625]))
 
 
@@ -70,18 +70,18 @@ def test_the_radius_of_step_k_is_c_k():
     assert slopes == pytest.approx([1.5, 3.0, 4.5])
 
 
-def test_directions_are_drawn_for_size_seed_step_and_index():
+def test_directions_are_drawn_for_size_seed_and_their_number_in_the_run():
     drawn = []
 
-    def source(size: int, seed: int, step: int, index: int) -> zo.SignDirection:
-        drawn.append((size, seed, step, index))
-        return zo.rademacher(size, seed, step, index)
+    def source(size: int, seed: int, number: int) -> zo.SignDirection:
+        drawn.append((size, seed, number))
+        return zo.rademacher(size, seed, number)
 
     estimator = zo.SPSA(radius=1.0, num_pairs=2, directions=source, seed=7)
     for _ in range(2):
         estimator.ask(4)
         estimator.tell([0.0] * 4)
-    assert drawn == [(4, 7, 0, 0), (4, 7, 0, 1), (4, 7, 1, 0), (4, 7, 1, 1)]
+    assert drawn == [(4, 7, 0), (4, 7, 1), (4, 7, 2), (4, 7, 3)]
 
 
 def test_equation_7_on_a_black_box():

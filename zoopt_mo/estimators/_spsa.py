@@ -26,8 +26,8 @@ class SPSA(Estimator):
         radius: Radius :math:`c > 0` in the units of theta, or a function from the step (0, 1, ...) to it, such as
             :meth:`zoopt_mo.SpallGains.radius_at`.
         num_pairs: Directions a step ``q``.
-        directions: Where directions come from: :func:`zoopt_mo.rademacher` (one bit an entry) or
-            :func:`zoopt_mo.segmented_uniform`.
+        directions: Where directions come from: :func:`zoopt_mo.rademacher` or :func:`zoopt_mo.hadamard` (one bit an
+            entry), or :func:`zoopt_mo.segmented_uniform`; no entry may be zero.
         seed: Seed of the directions; the same seed gives the same directions on every device, and to every estimator.
 
     Raises:
@@ -65,7 +65,8 @@ class SPSA(Estimator):
     def _ask(self, size: int) -> list[Combination]:
         if not self._drawn:
             self._drawn_radius = self._current_radius()
-            self._drawn = [self.directions(size, self.seed, self._step, index) for index in range(self.num_pairs)]
+            first = self._step * self.num_pairs
+            self._drawn = [self.directions(size, self.seed, first + pair) for pair in range(self.num_pairs)]
         radius = self._drawn_radius
         return [Combination([(sign * radius, direction)]) for direction in self._drawn for sign in (1.0, -1.0)]
 
