@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +140,72 @@ def sphere(size: int, seed: int, number: int) -> DenseDirection:
     """
     vector = gaussian(size, seed, number).vector
     return DenseDirection(vector * (math.sqrt(size) / torch.linalg.vector_norm(vector)))
+
+
+class DirectionStream:
+    """The directions of a run, step by step: drawn again they are the same, until the step is over.
+
+    Args:
+        source: Where directions come from.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, source: DirectionSource, seed: int) -> None:
+        self.source = source
+        self.seed = check_seed("seed", seed)
+        self.step = 0
+        self.number = 0
+        self._drawn: list[Direction] = []
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the directions of this step are drawn."""
+        return bool(self._drawn)
+
+    def draw(self, size: int, count: int) -> list[Direction]:
+        """The directions of this step.
+
+        Args:
+            size: Number of entries ``p``.
+            count: How many; not to be changed within a step.
+        """
+        if not self._drawn:
+            self._drawn = [self.source(size, self.seed, self.number + index) for index in range(count)]
+        return self._drawn
+
+    def advance(self) -> list[Direction]:
+        """End the step.
+
+        Returns:
+            Its directions.
+        """
+        drawn, self._drawn = self._drawn, []
+        self.step += 1
+        self.number += len(drawn)
+        return drawn
+
+    def reset(self, seed: int | None) -> None:
+        """Start the run anew.
+
+        Args:
+            seed: A new seed; the old one if None.
+        """
+        self.seed = self.seed if seed is None else check_seed("seed", seed)
+        self.step = self.number = 0
+        self._drawn = []
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the run is."""
+        return {"seed": self.seed, "step": self.step, "number": self.number}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from a saved place.
+
+        Args:
+            state: What :meth:`state_dict` gave.
+        """
+        self.seed, self.step, self.number = state["seed"], state["step"], state["number"]
+        self._drawn = []
 
 
 def _numbers(seed: int, number: int) -> np.random.Generator:

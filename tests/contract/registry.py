@@ -17,10 +17,14 @@ Radius = float | Callable[[int], float]
 
 @dataclass(frozen=True)
 class EstimatorCase:
-    """How to build an estimator from a radius and a seed, and whether its mean is the gradient on a linear loss."""
+    """How to build an estimator from a radius and a seed, and what it promises beyond the common promises."""
 
     build: Callable[[Radius, int], zo.Estimator]
-    unbiased: bool
+    unbiased: bool  # its mean is the gradient of a linear loss
+    num_queries: int = 2  # of the first step
+    exact_in_one_dimension: bool = True  # on a quadratic
+    mean_value: bool = True  # its value is the mean of the losses
+    homogeneous: bool = True  # a loss times four has a gradient times four and the same gain
 
     def __call__(self, *, radius: Radius = 0.1, seed: int = 0) -> zo.Estimator:
         return self.build(radius, seed)
@@ -61,7 +65,7 @@ def _nested(radius: Radius, seed: int) -> zo.CriticalHistory:
 ESTIMATORS = {
     "spsa": EstimatorCase(_spsa, unbiased=True),
     "spsa, segmented uniform": EstimatorCase(partial(_spsa, directions=zo.segmented_uniform), unbiased=True),
-    "spsa, three pairs": EstimatorCase(partial(_spsa, num_pairs=3), unbiased=True),
+    "spsa, three pairs": EstimatorCase(partial(_spsa, num_pairs=3), unbiased=True, num_queries=6),
     "spsa, radius by step": EstimatorCase(
         lambda radius, seed: _spsa(radius if callable(radius) else lambda step: radius / (step + 1) ** 0.101, seed),
         unbiased=True,
@@ -70,7 +74,7 @@ ESTIMATORS = {
     "history, segmented uniform": EstimatorCase(
         partial(_history, spsa={"directions": zo.segmented_uniform}), unbiased=False
     ),
-    "history, three pairs": EstimatorCase(partial(_history, spsa={"num_pairs": 3}), unbiased=False),
+    "history, three pairs": EstimatorCase(partial(_history, spsa={"num_pairs": 3}), unbiased=False, num_queries=6),
     "history, none kept": EstimatorCase(partial(_history, capacity=0), unbiased=True),
     "history, latest": EstimatorCase(partial(_history, selection="latest"), unbiased=False),
     "history, direction left": EstimatorCase(partial(_history, improve_direction=False), unbiased=True),

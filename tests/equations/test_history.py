@@ -22,10 +22,10 @@ class Given(zo.Estimator):
         super().__init__()
         self.gradients, self.step = gradients, 0
 
-    def _ask(self, size: int) -> list[zo.Combination]:
+    def _ask(self, size: int, prior: zo.Combination | None) -> list[zo.Combination]:
         return [zo.Combination([(1.0, zo.DenseDirection(torch.ones(size)))])]
 
-    def _tell(self, losses: Any) -> zo.Estimate:
+    def _tell(self, losses: Any, exact: Any) -> zo.Estimate:
         vector = torch.tensor(self.gradients[self.step], dtype=torch.float64)
         self.step += 1
         return zo.Estimate(zo.Combination([(1.0, zo.DenseDirection(vector))]), value=float(losses.mean()))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zoopt_mo._checks import Floats, check_count, check_vector
+from zoopt_mo._checks import Floats, check_count, check_positive, check_vector
 from zoopt_mo.directions import Combination
 
 Losses = npt.NDArray[np.float64]
+Radius = float | Callable[[int], float]
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,16 @@ class Estimate:
     Args:
         gradient: The estimated gradient, of size ``p``.
         value: The estimated loss at theta, for which no extra query was spent.
-        gain: Factor ``1 + I_k`` of the step along this gradient; 1 leaves the step as it is.
+        gain: Factor of the step along this gradient, such as ``1 + I_k``; 1 leaves the step as it is.
         cosine: Cosine between the raw and the improved gradient where a wrapper improved it, else None.
+        num_directions: Random directions that the gradient was measured along, ``q``.
     """
 
     gradient: Combination
     value: float
     gain: float = 1.0
     cosine: float | None = None
+    num_directions: int = 1
 
 
 class Estimator(ABC):
@@ -46,53 +49,62 @@ class Estimator(ABC):
         self._size: int | None = None
         self._num_asked: int | None = None
 
-    def ask(self, size: int) -> list[Combination]:
+    def ask(self, size: int, *, prior: Combination | None = None) -> list[Combination]:
         """Where to look in this step.
 
         Args:
             size: Number of parameters ``p``; it must not change from one step to the next.
+            prior: A guess of the gradient, such as a surrogate's, of size ``p``; only a
+                :class:`zoopt_mo.PriorGuided` uses it.
 
         Returns:
             Displacements from theta, one a query ``[q]``.
 
         Raises:
-            ValueError: If ``size`` differs from the size of the steps before.
+            ValueError: If ``size`` differs from the size of the steps before, or from that of ``prior``.
         """
         check_count("size", size)
         if self._size not in (None, size):
             raise ValueError(
                 f"`size` must stay {self._size} for this estimator, got {size}; use a new estimator or call reset()."
             )
+        if prior is not None and prior.size != size:
+            raise ValueError(f"`prior` must have {size} entries, got {prior.size}.")
         self._size = size
-        displacements = self._ask(size)
+        displacements = self._ask(size, prior)
         self._num_asked = len(displacements)
         return displacements
 
-    def tell(self, losses: Floats) -> Estimate:
+    def tell(self, losses: Floats, *, exact: Sequence[Combination] = ()) -> Estimate:
         """Read the losses at the displacements of the last :meth:`ask`.
 
         Args:
             losses: Losses ``[q]``, in the order asked.
+            exact: Exact gradients of other objectives at the same theta, each of size ``p``; only a
+                :class:`zoopt_mo.ControlVariate` uses them.
 
         Returns:
             The estimate of this step.
 
         Raises:
             RuntimeError: If nothing was asked.
-            ValueError: If the number of losses is wrong or one is not finite.
+            ValueError: If the number of losses is wrong, one is not finite, or an exact gradient has another size.
         """
         if self._num_asked is None:
             raise RuntimeError("tell() must follow ask(), but nothing was asked.")
         checked = check_vector("losses", losses, length=self._num_asked)
+        for gradient in exact:
+            if gradient.size != self._size:
+                raise ValueError(f"`exact` must hold gradients of {self._size} entries, got {gradient.size}.")
         self._num_asked = None
-        return self._tell(checked)
+        return self._tell(checked, exact)
 
     @abstractmethod
-    def _ask(self, size: int) -> list[Combination]:
+    def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
         """Displacements of this step; must be the same until ``_tell``."""
 
     @abstractmethod
-    def _tell(self, losses: Losses) -> Estimate:
+    def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         """The estimate from checked losses ``[q]``; moves on to the next step."""
 
     def reset(self, *, seed: int | None = None) -> None:
@@ -130,3 +142,20 @@ class Estimator(ABC):
     @abstractmethod
     def _load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what ``_state`` gave."""
+
+
+def check_estimator(estimator: Estimator) -> Estimator:
+    """The estimator that a wrapper takes, else ``TypeError``."""
+    if not isinstance(estimator, Estimator):
+        raise TypeError(f"`estimator` must be an Estimator, got {type(estimator).__name__}.")
+    return estimator
+
+
+def check_radius(radius: Radius) -> Radius:
+    """A positive radius, or a function from the step to one, which :func:`radius_at` checks at each step."""
+    return radius if callable(radius) else check_positive("radius", radius)
+
+
+def radius_at(radius: Radius, step: int) -> float:
+    """The radius of a step."""
+    return check_positive("radius", radius(step)) if callable(radius) else radius

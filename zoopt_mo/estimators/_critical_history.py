@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from zoopt_mo._checks import check_between, check_count
 from zoopt_mo.directions import Combination
-from zoopt_mo.estimators._base import Estimate, Estimator, Losses
+from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
 
 
 class CriticalHistory(Estimator):
@@ -75,11 +76,9 @@ class CriticalHistory(Estimator):
         adjust_step: bool = True,
     ) -> None:
         super().__init__()
-        if not isinstance(estimator, Estimator):
-            raise TypeError(f"`estimator` must be an Estimator, got {type(estimator).__name__}.")
         if selection not in ("critical", "latest"):
             raise ValueError(f"`selection` must be 'critical' or 'latest', got {selection!r}.")
-        self.estimator = estimator
+        self.estimator = check_estimator(estimator)
         self.capacity = check_count("capacity", capacity, least=0)
         self.decay = check_between("decay", decay, 0.0, 1.0, interval="(0, 1]")
         self.blend = check_between("blend", blend, 0.0, 1.0, interval="(0, 1)")
@@ -97,11 +96,11 @@ class CriticalHistory(Estimator):
         """Memory that the held gradients' packed signs take, in bytes."""
         return self._history.num_bytes
 
-    def _ask(self, size: int) -> list[Combination]:
-        return self.estimator.ask(size)
+    def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
+        return self.estimator.ask(size, prior=prior)
 
-    def _tell(self, losses: Losses) -> Estimate:
-        raw = self.estimator.tell(losses)
+    def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
+        raw = self.estimator.tell(losses, exact=exact)
         self._step += 1
         if self.capacity == 0:
             return raw
@@ -117,9 +116,9 @@ class CriticalHistory(Estimator):
         blended = self.blend * raw.gradient + (1 - self.blend) * self._history.mean()
         cosine = self._cosine(raw.gradient.norm(), overlaps)
         status = self.magnitude / math.pi * math.atan(2 * math.pi * cosine)
-        return Estimate(
+        return dataclasses.replace(
+            raw,
             gradient=blended if self.improve_direction else raw.gradient,
-            value=raw.value,
             gain=raw.gain * (1 + status) if self.adjust_step else raw.gain,
             cosine=cosine,
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoopt_mo._checks import check_count, check_positive, check_seed
-from zoopt_mo.directions import Combination, Direction
-from zoopt_mo.estimators._base import Estimate, Estimator, Losses
-from zoopt_mo.sampling import DirectionSource, rademacher
+from zoopt_mo._checks import check_count
+from zoopt_mo.directions import Combination
+from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_radius, radius_at
+from zoopt_mo.sampling import DirectionSource, DirectionStream, rademacher
 
 
 class SPSA(Estimator):
@@ -48,47 +48,36 @@ class SPSA(Estimator):
     def __init__(
         self,
         *,
-        radius: float | Callable[[int], float],
+        radius: Radius,
         num_pairs: int = 1,
         directions: DirectionSource = rademacher,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.radius = radius if callable(radius) else check_positive("radius", radius)
+        self.radius = check_radius(radius)
         self.num_pairs = check_count("num_pairs", num_pairs)
         self.directions = directions
-        self.seed = check_seed("seed", seed)
-        self._step = 0
-        self._drawn: list[Direction] = []
-        self._drawn_radius = 0.0
+        self._stream = DirectionStream(directions, seed)
+        self._asked_radius = 0.0
 
-    def _ask(self, size: int) -> list[Combination]:
-        if not self._drawn:
-            self._drawn_radius = self._current_radius()
-            first = self._step * self.num_pairs
-            self._drawn = [self.directions(size, self.seed, first + pair) for pair in range(self.num_pairs)]
-        radius = self._drawn_radius
-        return [Combination([(sign * radius, direction)]) for direction in self._drawn for sign in (1.0, -1.0)]
+    def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
+        if not self._stream.is_drawn:
+            self._asked_radius = radius_at(self.radius, self._stream.step)
+        directions = self._stream.draw(size, self.num_pairs)
+        return [Combination([(sign * self._asked_radius, d)]) for d in directions for sign in (1.0, -1.0)]
 
-    def _tell(self, losses: Losses) -> Estimate:
+    def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
+        directions = self._stream.advance()
         pairs = losses.reshape(self.num_pairs, 2)
-        slopes = (pairs[:, 0] - pairs[:, 1]) / (2 * self._drawn_radius * self.num_pairs)
-        gradient = Combination([(slope, d.reciprocal()) for slope, d in zip(slopes, self._drawn, strict=True)])
-        self._drawn = []
-        self._step += 1
-        return Estimate(gradient, value=float(losses.mean()))
-
-    def _current_radius(self) -> float:
-        return check_positive("radius", self.radius(self._step)) if callable(self.radius) else self.radius
+        slopes = (pairs[:, 0] - pairs[:, 1]) / (2 * self._asked_radius * self.num_pairs)
+        gradient = Combination([(slope, d.reciprocal()) for slope, d in zip(slopes, directions, strict=True)])
+        return Estimate(gradient, value=float(losses.mean()), num_directions=self.num_pairs)
 
     def _reset(self, seed: int | None) -> None:
-        self.seed = self.seed if seed is None else check_seed("seed", seed)
-        self._step = 0
-        self._drawn = []
+        self._stream.reset(seed)
 
     def _state(self) -> dict[str, Any]:
-        return {"seed": self.seed, "step": self._step}
+        return self._stream.state_dict()
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
-        self.seed, self._step = state["seed"], state["step"]
-        self._drawn = []
+        self._stream.load_state_dict(state)
