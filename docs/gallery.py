@@ -106,7 +106,7 @@ class Task:
     def protocols(self) -> dict[str, dict[str, float]]:
         """Step of each method, by the title of the protocol."""
         return {
-            "The same step for both": dict.fromkeys(METHODS, self.lr),
+            "The same step for all": dict.fromkeys(METHODS, self.lr),
             "Each with its own best step": {method: self.best_step(method) for method in METHODS},
         }
 

@@ -23,7 +23,7 @@ class Talker:
 
     num_calls = 0
 
-    def ask(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:  # noqa: ARG002
+    def ask(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:
         raise AssertionError("a query was made")
 
     def can_answer(self, question: str, answer: str) -> bool:

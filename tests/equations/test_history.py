@@ -30,7 +30,7 @@ class Given(zo.Estimator):
         self.step += 1
         return zo.Estimate(zo.Combination([(1.0, zo.DenseDirection(vector))]), value=float(losses.mean()))
 
-    def _reset(self, seed: int | None) -> None:  # noqa: ARG002 - the interface's argument
+    def _reset(self, seed: int | None) -> None:
         self.step = 0
 
     def _state(self) -> dict[str, Any]:
