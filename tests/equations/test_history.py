@@ -13,45 +13,12 @@ from hypothesis import strategies as st
 
 import zoopt_mo as zo
 from tests.equations.dense_history import DenseHistory
-
-
-class Given(zo.Estimator):
-    """Gives the gradients of a list, one a step, whatever it is told."""
-
-    def __init__(self, gradients: list[list[float]]) -> None:
-        super().__init__()
-        self.gradients, self.step = gradients, 0
-
-    def _ask(self, size: int, prior: zo.Combination | None) -> list[zo.Combination]:
-        return [zo.Combination([(1.0, zo.DenseDirection(torch.ones(size)))])]
-
-    def _tell(self, losses: Any, exact: Any) -> zo.Estimate:
-        vector = torch.tensor(self.gradients[self.step], dtype=torch.float64)
-        self.step += 1
-        return zo.Estimate(zo.Combination([(1.0, zo.DenseDirection(vector))]), value=float(losses.mean()))
-
-    def _reset(self, seed: int | None) -> None:
-        self.step = 0
-
-    def _state(self) -> dict[str, Any]:
-        return {"step": self.step}
-
-    def _load_state(self, state: Any) -> None:
-        self.step = state["step"]
+from tests.equations.given_gradients import dense, run
 
 
 def improve(gradients: list[list[float]], **options: Any) -> list[zo.Estimate]:
     """What critical history makes of these raw gradients."""
-    estimator = zo.CriticalHistory(Given(gradients), **options)
-    estimates = []
-    for vector in gradients:
-        estimator.ask(len(vector))
-        estimates.append(estimator.tell([1.0]))
-    return estimates
-
-
-def dense(estimate: zo.Estimate) -> list[float]:
-    return estimate.gradient.dense(dtype=torch.float64).tolist()
+    return run(lambda given: zo.CriticalHistory(given, **options), gradients)
 
 
 def means_of(sizes: list[float], **options: Any) -> list[float]:
@@ -182,12 +149,8 @@ def test_equation_10_gradients_that_cancel_have_no_angle():
 
 def test_gains_of_wrappers_multiply():
     """Equal gradients: each of two wrappers sees cosine 1, so the gain is 1.449761 squared."""
-    gradients = [[2.0, 0.0], [2.0, 0.0]]
-    estimator = zo.CriticalHistory(zo.CriticalHistory(Given(gradients)))
-    estimator.ask(2)
-    estimator.tell([1.0])
-    estimator.ask(2)
-    assert estimator.tell([1.0]).gain == pytest.approx((1 + math.atan(2 * math.pi) / math.pi) ** 2)
+    second = run(lambda given: zo.CriticalHistory(zo.CriticalHistory(given)), [[2.0, 0.0], [2.0, 0.0]])[1]
+    assert second.gain == pytest.approx((1 + math.atan(2 * math.pi) / math.pi) ** 2)
 
 
 # --- table 7 ---------------------------------------------------------------------------------------------------------
