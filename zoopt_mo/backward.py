@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoopt_mo.estimators import Estimator
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
@@ -62,7 +62,9 @@ def backward(
 
     with :math:`g_i` exact for white boxes and estimated for black boxes, and :math:`f_i` the objective's step factor.
     With :class:`zoopt_mo.AugmentedTchebycheff` this is equation 11. Costs the queries of each black box's estimator.
-    Parameters are restored bit for bit after probing; if anything fails, ``.grad`` and all estimators are as before.
+    A black box with ``skip_below`` costs none where its share of the weights, at its last value and the white boxes'
+    new ones, is smaller. Parameters are restored bit for bit after probing; if anything fails, ``.grad``, all
+    estimators and the scalarizer are as before.
 
     Args:
         objectives: Black and white boxes ``[n]``.
@@ -93,8 +95,8 @@ def backward(
     if isinstance(parameters, np.ndarray):
         raise TypeError("`parameters` must be a module, tensors or Parameters, got an array, which has no `.grad`.")
     theta = Parameters.of(parameters)
-    with _estimators_kept_on_failure(objectives):
-        evaluations = _evaluate(objectives, theta)
+    with _states_kept_on_failure(objectives, scalarizer):
+        evaluations = _evaluate(objectives, scalarizer, theta)
         losses = torch.tensor([evaluation.value for evaluation in evaluations], dtype=torch.float64)
         value, weights = _differentiate(scalarizer, losses)
     norms = [evaluation.gradient.norm() for evaluation in evaluations]
@@ -115,23 +117,47 @@ def backward(
     )
 
 
-def _evaluate(objectives: Sequence[Objective], theta: Parameters) -> list[Evaluation]:
+def _evaluate(objectives: Sequence[Objective], scalarizer: ScalarizeFunction, theta: Parameters) -> list[Evaluation]:
     """White boxes first, then all queries, then the estimates: a white box that fails costs no query."""
     whites = {id(box): box.evaluate(theta) for box in objectives if isinstance(box, WhiteBox)}
-    losses = {id(box): box.query(theta) for box in objectives if isinstance(box, BlackBox)}
-    return [box.conclude(losses[id(box)]) if isinstance(box, BlackBox) else whites[id(box)] for box in objectives]
+    skipped = _skippable(objectives, scalarizer, whites)
+    asked = [box for box in objectives if isinstance(box, BlackBox) and id(box) not in skipped]
+    losses = {id(box): box.query(theta) for box in asked}
+    exact = [evaluation.gradient for evaluation in whites.values()]
+    blacks = {id(box): box.conclude(losses[id(box)], exact) for box in asked}
+    blacks |= {id(box): box.skip() for box in objectives if isinstance(box, BlackBox) and id(box) in skipped}
+    return [(whites | blacks)[id(box)] for box in objectives]
+
+
+def _skippable(
+    objectives: Sequence[Objective], scalarizer: ScalarizeFunction, whites: Mapping[int, Evaluation]
+) -> set[int]:
+    """The black boxes whose share of the weights is too small for a query, judged by their last values."""
+    lazy = [box for box in objectives if isinstance(box, BlackBox) and box.may_skip]
+    known = [box.last if isinstance(box, BlackBox) else whites[id(box)] for box in objectives]
+    values = [evaluation.value for evaluation in known if evaluation is not None]
+    if not lazy or len(values) < len(objectives):
+        return set()
+    losses = torch.tensor(values, dtype=torch.float64)
+    _, weights = _differentiate(scalarizer, losses)
+    total = math.fsum(map(abs, weights))
+    shares = {id(box): abs(weight) / total for box, weight in zip(objectives, weights, strict=True)} if total else {}
+    return {id(box) for box in lazy if shares.get(id(box), 0.0) < box.skip_below}
 
 
 @contextlib.contextmanager
-def _estimators_kept_on_failure(objectives: Sequence[Objective]) -> Iterator[None]:
-    """If anything in the block fails, the estimators go back to where they were, and a retry probes the same places."""
+def _states_kept_on_failure(objectives: Sequence[Objective], scalarizer: ScalarizeFunction) -> Iterator[None]:
+    """If anything in the block fails, estimators and scalarizer go back to where they were; a retry probes the same."""
     estimators = _estimators_of(objectives)
     states = [estimator.state_dict() for estimator in estimators]
+    module = scalarizer if isinstance(scalarizer, nn.Module) else nn.Module()
+    running = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     try:
         yield
     except BaseException:
         for estimator, state in zip(estimators, states, strict=True):
             estimator.load_state_dict(state)
+        module.load_state_dict(running)
         raise
 
 

@@ -207,13 +207,13 @@ def _bind_one(
     if isinstance(box, WhiteBox):
         return _bind_white(box, x, theta)
     if isinstance(box, BlackBox):
-        return _bind_black(box, box.loss, x, seed)
+        return _bind_black(box, box.loss, x, theta, seed)
     if isinstance(box, Objective) or not callable(box):
         raise TypeError(f"`objectives` must be functions, BlackBox or WhiteBox, got {type(box).__name__}.")
     if estimator is None:
         raise TypeError("`estimator` must be given for a plain function, whose gradient is estimated.")
     named = BlackBox(box, estimator=estimator, name=getattr(box, "__name__", "black box"))
-    return _bind_black(named, box, x, seed)
+    return _bind_black(named, box, x, theta, seed)
 
 
 def _bind_white(box: WhiteBox, x: Vector, theta: Tensor) -> WhiteBox:
@@ -224,12 +224,12 @@ def _bind_white(box: WhiteBox, x: Vector, theta: Tensor) -> WhiteBox:
     return bound
 
 
-def _bind_black(box: BlackBox, function: Function | None, x: Vector, seed: int) -> BlackBox:
+def _bind_black(box: BlackBox, function: Function | None, x: Vector, theta: Tensor, seed: int) -> BlackBox:
     if function is None:
         raise TypeError("`objectives` of minimize must be functions of x; `render` and `judge` are for backward.")
     bound = copy.copy(box)
     bound.loss = lambda: function(x.copy())
-    bound.num_queries = 0
+    bound.prior = None if box.prior is None else _bind_white(box.prior, x, theta)
     bound.estimator = copy.deepcopy(box.estimator)
-    bound.estimator.reset(seed=seed)
+    bound.reset(seed=seed)
     return bound

@@ -21,8 +21,9 @@ class RGE(Estimator):
         s_j = \frac{L(\theta + c_k d_j) - L(\theta - c_k d_j)}{2 c_k}
         \quad\text{or}\quad \frac{L(\theta + c_k d_j) - L(\theta)}{c_k}
 
-    Directions have :math:`E[d d^\top] = I`, so :math:`\hat g` is the gradient of the loss smoothed over
-    :math:`\theta + c_k d`, on average. Two-sided it costs ``2 * num_directions`` queries a step; one-sided
+    Directions have :math:`E[d d^\top] = I`. On average :math:`\hat g` is the gradient of a smoothed loss: with Gaussian
+    directions of :math:`E\,L(\theta + c_k d)`, with directions on the sphere of the mean over the ball inside, whose
+    radius is :math:`c_k \sqrt p`. Two-sided it costs ``2 * num_directions`` queries a step; one-sided
     ``num_directions + 1``, the first of them at theta. Unbiased for a quadratic loss; the bias is of order
     :math:`c_k^2` otherwise. The value is the mean over the pairs, or the loss at theta where that was asked.
 

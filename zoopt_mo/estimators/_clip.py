@@ -1,0 +1,81 @@
+"""Clipping of outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoopt_mo._checks import check_count, check_positive
+from zoopt_mo.directions import Combination
+from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
+
+
+class Clip(Estimator):
+    r"""Losses far from the step's median are drawn towards it, so that one false answer does not become a long step.
+
+    With :math:`r_i = L_i - \operatorname{median}_j L_j` the deviations of a step and :math:`M` the median of the last
+    ``window`` values of :math:`|r|`, the wrapped estimator is told
+
+    .. math:: L_i' = \operatorname{median}_j L_j + \max(-f M, \min(f M, r_i)).
+
+    For a pair this clips its slope: :math:`|s|` at ``factor`` running medians of :math:`|s|`. The first ten deviations
+    are told as they are. Costs no query.
+
+    Slopes along random directions are close to normal, so a factor of 2.5 touches 9 % of the clean ones and 4 touches
+    1 %. An orthogonal block loses more by that than it gains: take 4 there.
+
+    Args:
+        estimator: The estimator to protect.
+        factor: Largest deviation in running medians, ``f``.
+        window: Deviations that the running median is over.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> from zoopt_mo import SPSA, Clip
+        >>> estimator = Clip(SPSA(radius=0.5), factor=2.5)
+        >>> for losses in [[1.0, 2.0]] * 5 + [[1.0, 100.0]]:
+        ...     asked = estimator.ask(1)
+        ...     estimate = estimator.tell(losses)
+        >>> abs(estimate.gradient.dense().item())  # 2.5 times the slopes before
+        2.5
+
+    Reference:
+        Ours, measured by ``python -m benchmarks.query_efficiency``; Huber (1964), Annals of Mathematical Statistics 35.
+    """
+
+    LEAST = 10  # deviations seen before any is clipped
+
+    def __init__(self, estimator: Estimator, *, factor: float = 2.5, window: int = 101) -> None:
+        super().__init__()
+        self.estimator = check_estimator(estimator)
+        self.factor = check_positive("factor", factor)
+        self.window = check_count("window", window, least=self.LEAST)
+        self._deviations: list[float] = []
+
+    def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
+        return self.estimator.ask(size, prior=prior)
+
+    def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
+        centre = np.median(losses)
+        deviations = losses - centre
+        known = self._deviations
+        if len(known) >= self.LEAST:
+            limit = self.factor * np.median(known)
+            losses = np.where(np.abs(deviations) > limit, centre + np.clip(deviations, -limit, limit), losses)
+        self._deviations = [*known, *np.abs(deviations).tolist()][-self.window :]
+        return self.estimator.tell(losses, exact=exact)
+
+    def _reset(self, seed: int | None) -> None:
+        self.estimator.reset(seed=seed)
+        self._deviations = []
+
+    def _state(self) -> dict[str, Any]:
+        return {"estimator": self.estimator.state_dict(), "deviations": list(self._deviations)}
+
+    def _load_state(self, state: Mapping[str, Any]) -> None:
+        self.estimator.load_state_dict(state["estimator"])
+        self._deviations = list(state["deviations"])
