@@ -61,6 +61,18 @@ def _nested(radius: Radius, seed: int) -> zo.CriticalHistory:
     return zo.CriticalHistory(_history(radius, seed, capacity=2), capacity=2, decay=0.8)
 
 
+def _block(radius: Radius, seed: int, **options: Any) -> zo.CentredBlock:
+    return zo.CentredBlock(radius=radius, seed=seed, **{"num_probes": 4, **options})
+
+
+def _rge(radius: Radius, seed: int, **options: Any) -> zo.RGE:
+    return zo.RGE(radius=radius, seed=seed, **options)
+
+
+def _strategy(radius: Radius, seed: int, **options: Any) -> zo.EvolutionStrategy:
+    return zo.EvolutionStrategy(radius=radius, seed=seed, **{"population": 6, **options})
+
+
 # Blending in the past, chosen by size, biases the mean: those wrappers make no promise about it.
 ESTIMATORS = {
     "spsa": EstimatorCase(_spsa, unbiased=True),
@@ -80,6 +92,51 @@ ESTIMATORS = {
     "history, direction left": EstimatorCase(partial(_history, improve_direction=False), unbiased=True),
     "history, step left": EstimatorCase(partial(_history, adjust_step=False), unbiased=False),
     "history of history": EstimatorCase(_nested, unbiased=False),
+    "centred block": EstimatorCase(_block, unbiased=True, num_queries=4, exact_in_one_dimension=False),
+    "centred block, two random signs": EstimatorCase(
+        partial(_block, num_probes=2, directions=zo.rademacher), unbiased=True, exact_in_one_dimension=False
+    ),
+    "centred block, gaussian": EstimatorCase(
+        partial(_block, directions=zo.gaussian), unbiased=True, num_queries=4, exact_in_one_dimension=False
+    ),
+    "rge": EstimatorCase(_rge, unbiased=True, exact_in_one_dimension=False),
+    "rge, sphere": EstimatorCase(partial(_rge, directions=zo.sphere), unbiased=True),
+    "rge, three orthogonal pairs": EstimatorCase(
+        partial(_rge, num_directions=3, directions=zo.hadamard), unbiased=True, num_queries=6
+    ),
+    "rge, one-sided": EstimatorCase(
+        partial(_rge, num_directions=3, sides=1),
+        unbiased=True,
+        num_queries=4,
+        exact_in_one_dimension=False,
+        mean_value=False,
+    ),
+    # Ranks know the order of the losses alone: a loss times four has the same gradient.
+    "evolution strategy": EstimatorCase(
+        _strategy, unbiased=False, num_queries=6, exact_in_one_dimension=False, homogeneous=False
+    ),
+    "evolution strategy, raw losses": EstimatorCase(
+        partial(_strategy, shaping="raw"), unbiased=True, num_queries=6, exact_in_one_dimension=False
+    ),
+    # The mean of a sequence of averages is that of the gradients, but its spread is not the sample's: not tested here.
+    "momentum": EstimatorCase(lambda radius, seed: zo.Momentum(_spsa(radius, seed)), unbiased=False),
+    "momentum, not debiased": EstimatorCase(
+        lambda radius, seed: zo.Momentum(_spsa(radius, seed), decay=0.5, debias=False),
+        unbiased=False,
+        exact_in_one_dimension=False,
+    ),
+    "averaging": EstimatorCase(lambda radius, seed: zo.Averaging(_spsa(radius, seed), window=3), unbiased=False),
+    "gradient correction": EstimatorCase(
+        lambda radius, seed: zo.GradientCorrection(_spsa(radius, seed, directions=zo.segmented_uniform)),
+        unbiased=False,
+        exact_in_one_dimension=False,
+    ),
+    "gradient correction of a centred block": EstimatorCase(
+        lambda radius, seed: zo.GradientCorrection(_block(radius, seed)),
+        unbiased=False,
+        num_queries=4,
+        exact_in_one_dimension=False,
+    ),
 }
 
 SCALARIZERS = {
