@@ -28,6 +28,13 @@ ESTIMATORS = {
     "latest": zo.CriticalHistory(SPSA, capacity=5, selection="latest"),
     "direction left": zo.CriticalHistory(SPSA, capacity=5, decay=0.8, improve_direction=False),
     "step left": zo.CriticalHistory(SPSA, capacity=5, decay=0.8, adjust_step=False),
+    "centred block": zo.CentredBlock(radius=0.01, num_probes=10),
+    "rge": zo.RGE(radius=0.01),
+    "rge, one-sided": zo.RGE(radius=0.01, num_directions=4, sides=1),
+    "evolution strategy": zo.EvolutionStrategy(radius=0.1, population=10),
+    "gradient correction": zo.GradientCorrection(zo.SPSA(radius=0.01, directions=zo.segmented_uniform)),
+    "momentum": zo.Momentum(SPSA),
+    "averaging": zo.Averaging(SPSA, window=5),
 }
 
 
@@ -42,6 +49,13 @@ ESTIMATORS = {
         (sphere, "latest", 0.02, 1e-2),
         (sphere, "direction left", 0.03, 1e-2),
         (sphere, "step left", 0.02, 1e-2),
+        (sphere, "centred block", 0.2, 1e-6),
+        (sphere, "rge", 0.04, 1e-2),
+        (sphere, "rge, one-sided", 0.08, 1e-2),
+        (sphere, "evolution strategy", zo.SpallGains(lr=0.3, radius=0.1).lr_at, 0.1),
+        (sphere, "gradient correction", 0.003, 1e-2),
+        (sphere, "momentum", 0.02, 2e-2),
+        (sphere, "averaging", 0.02, 1e-2),
         (ellipsoid, "spsa", 0.012, 0.5),
         (ellipsoid, "history", 0.007, 0.5),
     ],
