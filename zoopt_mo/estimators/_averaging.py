@@ -9,7 +9,7 @@ from typing import Any
 from zoopt_mo._checks import check_count
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
-from zoopt_mo.estimators._running import with_gradient
+from zoopt_mo.estimators._replace_gradient import replace_gradient
 
 
 class Averaging(Estimator):
@@ -60,7 +60,7 @@ class Averaging(Estimator):
         raw = self.estimator.tell(losses, exact=exact)
         self._gradients.append(raw.gradient)
         terms = [term for gradient in self._gradients for term in gradient.terms]
-        return with_gradient(raw, (1 / len(self._gradients)) * Combination(terms))
+        return replace_gradient(raw, (1 / len(self._gradients)) * Combination(terms))
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from zoopt_mo._checks import check_between
 from zoopt_mo.directions import Combination, DenseDirection
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
-from zoopt_mo.estimators._running import decayed_sum, with_gradient
+from zoopt_mo.estimators._replace_gradient import replace_gradient
 
 
 class GradientCorrection(Estimator):
@@ -22,9 +23,9 @@ class GradientCorrection(Estimator):
     estimator. Biased towards the past, and :math:`1 / (1 - \beta)` times as long as the gradient in the long run: with
     ``momentum`` of 0.9 take about a tenth of the step size.
 
-    The sum is one dense vector: ``8 p`` bytes (``float64``), on the CPU. For a single black box torch's optimizer does
-    the same on the parameters' own device; as a wrapper the sum belongs to one objective of several, and the weights of
-    the scalarizer, which change from step to step, do not enter it.
+    The sum is one dense vector, ``8 p`` bytes (``float64``) on the CPU, and the corrected gradient another. For one
+    black box torch's optimizer does the same on the parameters' own device. As a wrapper the sum belongs to one
+    objective of several, and the weights of the scalarizer, which change from step to step, do not enter it.
 
     Args:
         estimator: The estimator to improve; ``SPSA(directions=segmented_uniform)`` in the reference.
@@ -59,9 +60,11 @@ class GradientCorrection(Estimator):
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         raw = self.estimator.tell(losses, exact=exact)
-        self._sum = decayed_sum(self._sum, self.momentum, raw.gradient)
-        correction = Combination([(self.momentum, DenseDirection(self._sum))])
-        return with_gradient(raw, raw.gradient + correction)
+        gradient = raw.gradient.dense(dtype=torch.float64)
+        # A new sum each step: saved states and earlier estimates hold on to theirs.
+        self._sum = gradient if self._sum is None else (self.momentum * self._sum).add_(gradient)
+        corrected = gradient.add(self._sum, alpha=self.momentum)
+        return replace_gradient(raw, Combination([(1.0, DenseDirection(corrected))]))
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)

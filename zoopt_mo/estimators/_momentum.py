@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from zoopt_mo._checks import check_between
 from zoopt_mo.directions import Combination, DenseDirection
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
-from zoopt_mo.estimators._running import decayed_sum, with_gradient
+from zoopt_mo.estimators._replace_gradient import replace_gradient
 
 
 class Momentum(Estimator):
@@ -64,9 +65,12 @@ class Momentum(Estimator):
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         raw = self.estimator.tell(losses, exact=exact)
         self._step += 1
-        self._average = decayed_sum(self._average, self.decay, (1 - self.decay) * raw.gradient)
+        gradient = raw.gradient.dense(dtype=torch.float64)
+        # A new average each step: saved states and earlier estimates hold on to theirs.
+        past = torch.zeros_like(gradient) if self._average is None else self._average
+        self._average = (self.decay * past).add_(gradient, alpha=1 - self.decay)
         scale = 1 / (1 - self.decay**self._step) if self.debias else 1.0
-        return with_gradient(raw, Combination([(scale, DenseDirection(self._average))]))
+        return replace_gradient(raw, Combination([(scale, DenseDirection(self._average))]))
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)
