@@ -20,9 +20,9 @@ LAYERS = (
     ("_checks", "directions", "sampling", "parameters", "gains"),
     ("estimators", "scalarizers", "pareto"),
     ("objectives", "evaluation", "ledger", "budget"),
-    ("backward",),
+    ("backward", "calibration", "recommended"),
     ("minimize", "problems"),
-    ("front", "search", "recommended"),
+    ("front", "search"),
     ("plotting",),
     ("__init__",),
 )

@@ -2,6 +2,7 @@
 
 from zoopt_mo import problems as problems
 from zoopt_mo.backward import StepReport, backward
+from zoopt_mo.calibration import Calibration, calibrate
 from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection
 from zoopt_mo.estimators import (
     RGE,
@@ -27,6 +28,7 @@ from zoopt_mo.minimize import minimize
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters
 from zoopt_mo.pareto import ParetoArchive, dominates, epsilon_indicator, hypervolume, igd_plus, non_dominated
+from zoopt_mo.recommended import recommended
 from zoopt_mo.sampling import gaussian, hadamard, rademacher, segmented_uniform, sphere
 from zoopt_mo.scalarizers import (
     PBI,
@@ -56,6 +58,7 @@ __all__ = [
     "AugmentedTchebycheff",
     "Averaging",
     "BlackBox",
+    "Calibration",
     "CentredBlock",
     "Clip",
     "Combination",
@@ -88,6 +91,7 @@ __all__ = [
     "WeightedSum",
     "WhiteBox",
     "backward",
+    "calibrate",
     "dominates",
     "epsilon_indicator",
     "gaussian",
@@ -99,6 +103,7 @@ __all__ = [
     "non_dominated",
     "rademacher",
     "reciprocal_weights",
+    "recommended",
     "register_envs",
     "segmented_uniform",
     "simplex_weights",

@@ -14,15 +14,18 @@ from torch import Tensor
 
 from zoopt_mo._checks import check_count, check_positive
 from zoopt_mo.backward import ScalarizeFunction, StepReport, backward
-from zoopt_mo.estimators import Estimator
+from zoopt_mo.calibration import Calibration, calibrate
+from zoopt_mo.estimators import SPSA, Estimator
 from zoopt_mo.objectives import BlackBox, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters
+from zoopt_mo.recommended import recommended
 from zoopt_mo.scalarizers import WeightedSum
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 Vector = npt.NDArray[np.float64]
+_CALIBRATION = 20  # queries that a calibration may take, and the loss at the end
 Function = Callable[[Any], Any]
 
 
@@ -30,7 +33,7 @@ def minimize(
     objectives: Sequence[Objective | Function] | Function,
     x0: npt.ArrayLike,
     *,
-    lr: float | Callable[[int], float],
+    lr: float | Callable[[int], float] | None = None,
     scalarizer: ScalarizeFunction | None = None,
     estimator: Estimator | None = None,
     budget: int | None = None,
@@ -39,6 +42,9 @@ def minimize(
     callback: Callable[[OptimizeResult], None] | None = None,
 ) -> OptimizeResult:
     """Minimize one or several functions of a vector, black and white boxes mixed.
+
+    One function and a budget is enough: ``minimize(f, x0, budget=1000)`` calibrates and uses
+    :func:`zoopt_mo.recommended` with a step size of its own; the queries of the calibration count.
 
     A plain function ``f(x) -> float`` is a black box with a copy of ``estimator``. ``WhiteBox(f, grad=df)`` brings its
     gradient; ``WhiteBox(f)`` alone gets a torch tensor, for autograd. ``BlackBox(f, estimator=...)``
@@ -50,9 +56,12 @@ def minimize(
     Args:
         objectives: One function, or several functions and objectives ``[n]``.
         x0: Start ``[p]``; it is not changed.
-        lr: Step size, or a function from the step (0, 1, ...) to it, such as :meth:`zoopt_mo.SpallGains.lr_at`.
+        lr: Step size, or a function from the step (0, 1, ...) to it, such as :meth:`zoopt_mo.SpallGains.lr_at`. Needed
+            unless one function is minimized without an ``estimator``: its step is then set by curvature, and ``lr`` is
+            a factor of it, 1 by default.
         scalarizer: From losses ``[n]`` to one number; needed for several objectives.
-        estimator: How plain functions' gradients are estimated; every one gets a copy with its own seed.
+        estimator: How plain functions' gradients are estimated; every one gets a copy with its own seed. None takes
+            the recommended one, for one function alone.
         budget: Most black-box queries in all.
         max_steps: Most steps; needed where there is no budget or no black box.
         seed: Seed of all estimators.
@@ -62,10 +71,12 @@ def minimize(
     Returns:
         scipy's ``OptimizeResult`` with ``x`` ``[p]``, ``F`` (losses at ``x``, ``[n]``), ``fun`` (scalarized), ``nfev``
         (evaluations of each objective, ``[n]``), ``nit``, ``history`` (a :class:`StepReport` a step), ``success``,
-        ``status`` (0 budget or steps spent, 99 stopped by the callback) and ``message``.
+        ``status`` (0 budget or steps spent, 99 stopped by the callback), ``message`` and, where one was made, the
+        ``calibration``.
 
     Raises:
-        TypeError: If a plain function has no ``estimator``, or several objectives have no ``scalarizer``.
+        TypeError: If several objectives have no ``scalarizer``, a plain function among them no ``estimator``, or ``lr``
+            is missing.
         ValueError: If a bound is missing, ``x0`` is not a finite vector, or a loss is not finite.
 
     Example:
@@ -82,11 +93,14 @@ def minimize(
     """
     x = _start(x0)
     theta = torch.from_numpy(x).requires_grad_()
-    boxes = _bind(objectives, x, theta, estimator, seed)
+    calibrates = estimator is None and _is_one_function(objectives)
+    boxes = _bind(objectives, x, theta, SPSA(radius=1.0) if calibrates else estimator, seed)
     scalarize = _scalarizer_for(boxes, scalarizer)
     _check_bounds(sum(isinstance(box, BlackBox) for box in boxes), budget, max_steps)
+    rate = _as_schedule(1.0 if calibrates and lr is None else lr)
     run = _Run(boxes, scalarize, theta, x)
-    rate = _as_schedule(lr)
+    if calibrates:
+        run.calibrate(budget)
     status, message = 0, "all steps were taken"
     while max_steps is None or run.num_steps < max_steps:
         if budget is not None and not run.fits(budget):
@@ -111,6 +125,17 @@ class _Run:
         self.boxes, self.scalarize, self.theta, self.x = boxes, scalarize, theta, x
         self.parameters = Parameters(theta)
         self.history: list[StepReport] = []
+        self.calibration: Calibration | None = None
+
+    def calibrate(self, budget: int | None) -> None:
+        """Give the one black box the recommended estimator, with a radius that stands out of its noise."""
+        box = self.boxes[0]
+        if budget is not None and budget < _CALIBRATION:
+            raise ValueError(f"`budget` must be at least {_CALIBRATION} without an `estimator`, got {budget}.")
+        if isinstance(box, BlackBox):
+            self.calibration = calibrate(box, self.parameters)
+            seed = box.estimator.state_dict()["seed"]
+            box.estimator = recommended(radius=self.calibration.radius, seed=seed)
 
     @property
     def num_steps(self) -> int:
@@ -139,7 +164,14 @@ class _Run:
         values = np.array(losses)
         fun = float(self.scalarize(torch.from_numpy(values)))
         return OptimizeResult(
-            x=self.x.copy(), F=values, fun=fun, nfev=np.array(nfev), nit=self.num_steps, history=self.history, **fields
+            x=self.x.copy(),
+            F=values,
+            fun=fun,
+            nfev=np.array(nfev),
+            nit=self.num_steps,
+            history=self.history,
+            calibration=self.calibration,
+            **fields,
         )
 
     def finish(self, status: int, message: str) -> OptimizeResult:
@@ -166,9 +198,16 @@ def _check_bounds(num_black: int, budget: int | None, max_steps: int | None) -> 
         check_count("budget", budget, least=num_black)
 
 
-def _as_schedule(lr: float | Callable[[int], float]) -> Callable[[int], float]:
+def _is_one_function(objectives: Sequence[Objective | Function] | Function) -> bool:
+    given = list(objectives) if isinstance(objectives, Sequence) else [objectives]
+    return len(given) == 1 and callable(given[0]) and not isinstance(given[0], Objective)
+
+
+def _as_schedule(lr: float | Callable[[int], float] | None) -> Callable[[int], float]:
     if callable(lr):
         return lr
+    if lr is None:
+        raise TypeError("`lr` must be given, unless one function is minimized without an `estimator`.")
     fixed = check_positive("lr", lr)
     return lambda _step: fixed
 

@@ -230,11 +230,13 @@ def test_x0_is_a_finite_vector(x0):
 BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ([Counted(0.0), Counted(1.0)], {}, TypeError, r"^`scalarizer` must be given for 2 objectives\.$"),
     (
-        Counted(0.0),
-        {"estimator": None},
+        [Counted(0.0), Counted(1.0)],
+        {"estimator": None, "scalarizer": zo.WeightedSum(weights=[1.0, 1.0])},
         TypeError,
         r"^`estimator` must be given for a plain function, whose gradient is",
     ),
+    (Counted(0.0), {"lr": None}, TypeError, r"^`lr` must be given, unless one function is minimized without an"),
+    (Counted(0.0), {"estimator": None, "budget": 19}, ValueError, r"^`budget` must be at least 20 without an `estimat"),
     (
         Counted(0.0),
         {"max_steps": None},
