@@ -24,7 +24,10 @@ class EstimatorCase:
     num_queries: int = 2  # of the first step
     exact_in_one_dimension: bool = True  # on a quadratic
     mean_value: bool = True  # its value is the mean of the losses
-    homogeneous: bool = True  # a loss times four has a gradient times four and the same gain
+    homogeneous: bool = True  # a loss times four has a gradient times four
+    gain_degree: int = 0  # and a gain times four to this power
+    oblivious: bool = True  # where it looks does not depend on the losses
+    rtol: float = 1e-9  # how closely a constant in the loss leaves the gradient as it is
 
     def __call__(self, *, radius: Radius = 0.1, seed: int = 0) -> zo.Estimator:
         return self.build(radius, seed)
@@ -71,6 +74,22 @@ def _rge(radius: Radius, seed: int, **options: Any) -> zo.RGE:
 
 def _strategy(radius: Radius, seed: int, **options: Any) -> zo.EvolutionStrategy:
     return zo.EvolutionStrategy(radius=radius, seed=seed, **{"population": 6, **options})
+
+
+def _adaptive(radius: Radius, seed: int, **options: Any) -> zo.AdaptiveBlock:
+    return zo.AdaptiveBlock(radius=radius, seed=seed, **options)
+
+
+def _composite(radius: Radius, seed: int) -> zo.TuningFree:
+    return zo.TuningFree(zo.Acceleration(zo.Clip(_adaptive(radius, seed), factor=4.0)))
+
+
+def _mixed(radius: Radius, seed: int) -> zo.Clip:
+    return zo.Clip(zo.ControlVariate(zo.Momentum(_spsa(radius, seed, directions=zo.hadamard))), factor=4.0)
+
+
+def _guided(radius: Radius, seed: int, **options: Any) -> zo.PriorGuided:
+    return zo.PriorGuided(_spsa(radius, seed), radius=radius, **options)
 
 
 # Blending in the past, chosen by size, biases the mean: those wrappers make no promise about it.
@@ -137,6 +156,63 @@ ESTIMATORS = {
         num_queries=4,
         exact_in_one_dimension=False,
     ),
+    "adaptive block": EstimatorCase(
+        _adaptive, unbiased=True, num_queries=4, exact_in_one_dimension=False, oblivious=False
+    ),
+    "adaptive block, one-sided at once": EstimatorCase(
+        partial(_adaptive, num_probes=4, warmup=0, interval=3, directions=zo.gaussian),
+        unbiased=True,
+        num_queries=4,
+        exact_in_one_dimension=False,
+        oblivious=False,
+    ),
+    # What is far from the median counts less: the value is no longer the mean of the losses, nor is the mean kept.
+    "clip": EstimatorCase(lambda radius, seed: zo.Clip(_spsa(radius, seed)), unbiased=False, mean_value=False),
+    "clip of a history": EstimatorCase(
+        lambda radius, seed: zo.Clip(_history(radius, seed, spsa={"num_pairs": 3}), factor=1.0, window=12),
+        unbiased=False,
+        num_queries=6,
+        exact_in_one_dimension=False,
+        mean_value=False,
+    ),
+    # Momentum is a vector of single precision.
+    "acceleration": EstimatorCase(
+        lambda radius, seed: zo.Acceleration(_spsa(radius, seed)),
+        unbiased=False,
+        exact_in_one_dimension=False,
+        rtol=1e-5,
+    ),
+    "tuning free": EstimatorCase(
+        lambda radius, seed: zo.TuningFree(_spsa(radius, seed)),
+        unbiased=True,
+        num_queries=3,
+        mean_value=False,
+        gain_degree=-1,
+        oblivious=False,
+    ),
+    "tuning free, one-sided block": EstimatorCase(
+        lambda radius, seed: zo.TuningFree(_block(radius, seed), warmup=2, measure_every=3, check_every=2),
+        unbiased=True,
+        num_queries=6,
+        exact_in_one_dimension=False,
+        mean_value=False,
+        gain_degree=-1,
+        oblivious=False,
+    ),
+    "recommended for one black box": EstimatorCase(
+        _composite,
+        unbiased=False,
+        num_queries=5,
+        exact_in_one_dimension=False,
+        mean_value=False,
+        gain_degree=-1,
+        oblivious=False,
+        rtol=1e-5,
+    ),
+    "control variate": EstimatorCase(lambda radius, seed: zo.ControlVariate(_spsa(radius, seed)), unbiased=True),
+    "recommended beside white boxes": EstimatorCase(_mixed, unbiased=False, mean_value=False),
+    "prior guided": EstimatorCase(_guided, unbiased=True),
+    "prior guided, weight one": EstimatorCase(partial(_guided, weight=1.0), unbiased=True),
 }
 
 SCALARIZERS = {

@@ -59,7 +59,7 @@ class PriorGuided(Estimator):
         self.weight = None if weight is None else check_positive("weight", weight)
         self._step = 0
         self._guess: Combination | None = None  # at the length of a probe of radius 1
-        self._asked_radius = 0.0
+        self._asked_radius: float | None = None
 
     def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
         rest = self.estimator.ask(size, prior=prior)
@@ -68,30 +68,32 @@ class PriorGuided(Estimator):
             self._guess = None
             return rest
         self._guess = (math.sqrt(size) / norm) * prior
-        self._asked_radius = radius_at(self.radius, self._step)
+        if self._asked_radius is None:
+            self._asked_radius = radius_at(self.radius, self._step)
         pair = [side * self._asked_radius * self._guess for side in (1.0, -1.0)]
         return [*pair, *(_without(displacement, self._guess) for displacement in rest)]
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        self._step += 1
-        if self._guess is None:
+        guess, radius = self._guess, self._asked_radius
+        self._step, self._asked_radius = self._step + 1, None
+        if guess is None or radius is None:
             return self.estimator.tell(losses, exact=exact)
-        guess, (plus, minus) = self._guess, losses[:2]
+        plus, minus = losses[:2]
         raw = self.estimator.tell(losses[2:], exact=exact)
         weight = guess.size / (raw.num_directions + 1) if self.weight is None else self.weight
-        along = float(weight * (plus - minus) / (2 * self._asked_radius * guess.size)) * guess
+        along = float(weight * (plus - minus) / (2 * radius * guess.size)) * guess
         return dataclasses.replace(raw, gradient=_without(raw.gradient, guess) + along)
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)
-        self._step, self._guess = 0, None
+        self._step, self._guess, self._asked_radius = 0, None, None
 
     def _state(self) -> dict[str, Any]:
         return {"estimator": self.estimator.state_dict(), "step": self._step}
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.estimator.load_state_dict(state["estimator"])
-        self._step, self._guess = state["step"], None
+        self._step, self._guess, self._asked_radius = state["step"], None, None
 
 
 def _without(vector: Combination, guess: Combination) -> Combination:
