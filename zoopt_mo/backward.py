@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zoopt_mo.estimators import Estimator
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters, ParameterSource
 from zoopt_mo.scalarizers import Scalarizer
@@ -147,31 +146,31 @@ def _skippable(
 
 @contextlib.contextmanager
 def _states_kept_on_failure(objectives: Sequence[Objective], scalarizer: ScalarizeFunction) -> Iterator[None]:
-    """If anything in the block fails, estimators and scalarizer go back to where they were; a retry probes the same."""
-    estimators = _estimators_of(objectives)
-    states = [estimator.state_dict() for estimator in estimators]
+    """If the block fails, black boxes and scalarizer go back to where they were, and a retry probes the same."""
+    boxes = _black_boxes_of(objectives)
+    states = [box.state_dict() for box in boxes]
     module = scalarizer if isinstance(scalarizer, nn.Module) else nn.Module()
     running = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     try:
         yield
     except BaseException:
-        for estimator, state in zip(estimators, states, strict=True):
-            estimator.load_state_dict(state)
+        for box, state in zip(boxes, states, strict=True):
+            box.load_state_dict({**state, "num_queries": box.num_queries})  # what was paid stays counted
         module.load_state_dict(running)
         raise
 
 
-def _estimators_of(objectives: Sequence[Objective]) -> list[Estimator]:
-    """The estimators of the black boxes, after a check of the objectives."""
+def _black_boxes_of(objectives: Sequence[Objective]) -> list[BlackBox]:
+    """The black boxes, after a check of the objectives."""
     if not objectives:
         raise ValueError("`objectives` must hold at least one objective, got none.")
     for objective in objectives:
         if not isinstance(objective, (BlackBox, WhiteBox)):
             raise TypeError(f"`objectives` must be BlackBox or WhiteBox, got {type(objective).__name__}.")
-    estimators = [box.estimator for box in objectives if isinstance(box, BlackBox)]
-    if len({id(estimator) for estimator in estimators}) < len(estimators):
+    boxes = [box for box in objectives if isinstance(box, BlackBox)]
+    if len({id(box.estimator) for box in boxes}) < len(boxes):
         raise ValueError("`objectives` must each have an estimator of their own, got one that occurs twice.")
-    return estimators
+    return boxes
 
 
 def _differentiate(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float, list[float]]:

@@ -145,7 +145,7 @@ class _Run:
         """Whether one more step and the final evaluation stay within the budget."""
         blacks = [box for box in self.boxes if isinstance(box, BlackBox)]
         spent = sum(box.num_queries for box in blacks)
-        step = sum(len(box.estimator.ask(self.parameters.size)) for box in blacks)
+        step = sum(len(box.plan(self.parameters)) for box in blacks)
         return spent + step + len(blacks) <= budget
 
     def step(self, lr: float) -> None:

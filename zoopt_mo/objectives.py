@@ -139,8 +139,16 @@ class BlackBox(Objective):
         Args:
             parameters: The parameters to probe.
         """
+        return self.losses_at(parameters, self.plan(parameters))
+
+    def plan(self, parameters: Parameters) -> list[Combination]:
+        """Where the probes of the step lie, from theta, ``[q]``; costs no query, but an evaluation of the prior.
+
+        Args:
+            parameters: The parameters to probe.
+        """
         prior = None if self.prior is None else self.prior.evaluate(parameters).gradient
-        return self.losses_at(parameters, self.estimator.ask(parameters.size, prior=prior))
+        return self.estimator.ask(parameters.size, prior=prior)
 
     def losses_at(self, parameters: Parameters, displacements: Sequence[Combination]) -> Values:
         """The losses ``[q]`` at given places, a query each; theta is restored bit for bit.

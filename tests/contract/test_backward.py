@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import zoopt_mo as zo
-from tests.contract.registry import ESTIMATORS
+from tests.contract.registry import ESTIMATORS, SCALARIZERS
 
 every = pytest.mark.parametrize("name", sorted(ESTIMATORS))
 
@@ -243,6 +243,33 @@ def test_a_failing_scalarizer_changes_nothing_and_a_retry_gives_the_undisturbed_
     assert scene.state() == expected
     scene.scalarizer = torch.sum
     assert [plain(scene.step().__dict__) for _ in range(3)] == [plain(undisturbed.step().__dict__) for _ in range(3)]
+
+
+class Breaking(nn.Module):
+    """A scalarizer that has moved by the time it fails."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.broken = inner, False
+
+    def forward(self, losses: Tensor) -> Tensor:
+        value: Tensor = self.inner(losses)
+        return value * math.nan if self.broken else value
+
+
+@pytest.mark.parametrize("name", ["augmented, running ideal", "normalized sum, running ideal"])
+def test_a_failing_step_restores_what_the_scalarizer_has_seen(name):
+    scene, undisturbed = Scene(), Scene()
+    undisturbed.scalarizer = SCALARIZERS[name]([0.3, 0.3, 0.4])
+    scene.scalarizer = breaking = Breaking(SCALARIZERS[name]([0.3, 0.3, 0.4]))
+    assert scene.step().losses == undisturbed.step().losses
+    seen = plain(breaking.state_dict())
+    breaking.broken = True
+    with pytest.raises(ValueError, match=r"^`scalarizer` must give finite numbers, got nan"):
+        zo.backward(scene.objectives, breaking, scene.theta)
+    assert plain(breaking.state_dict()) == seen
+    breaking.broken = False
+    assert [scene.step().value for _ in range(3)] == [undisturbed.step().value for _ in range(3)]
 
 
 def test_a_failing_render_restores_theta():
