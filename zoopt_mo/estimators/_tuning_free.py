@@ -26,9 +26,10 @@ class TuningFree(Estimator):
     and the estimate along ``q`` directions is stable up to a step of about :math:`2q/\operatorname{tr} H`. The gain of
     the estimate is
 
-    .. math:: \text{gain} = \kappa \, \rho \, q / T, \qquad T = \max(\bar t, 0.1\,\overline{|t|})
+    .. math:: \text{gain} = \kappa \, \rho \, q / T, \qquad T = \overline{|t|}
 
-    with running means over the measurements. Every ``check_every``-th step a pair of queries along the *last* step
+    with the running mean over all pairs measured: the trace where the loss is convex, and more than it where curvatures
+    of both signs would cancel. Every ``check_every``-th step a pair of queries along the *last* step
     tells whether the loss still falls there. With :math:`r \in [-1, 1]` that slope over the slope expected before the
     step, :math:`\kappa \leftarrow \min(1, \kappa\, e^{-r/2})`. Where noise of the loss or of minibatches stops
     progress, steps go too far on average, so :math:`\kappa` shrinks: this is the decay that a schedule would be set by
@@ -42,7 +43,7 @@ class TuningFree(Estimator):
 
     Args:
         estimator: The estimator whose step to set.
-        factor: The factor :math:`\rho`; 0.45 is far from unstable.
+        factor: The factor :math:`\rho`, the step per query in one over the trace; pairs are stable below 1.
         warmup: First steps at which curvature is measured.
         measure_every: Steps from one measurement to the next afterwards.
         check_every: Steps from one check of the last step to the next.
@@ -111,13 +112,13 @@ class TuningFree(Estimator):
         own, extra, check = np.split(losses, [count, count + num_extra])
         raw = self.estimator.tell(own, exact=exact)
         if len(extra):
-            self._curvature.update(_second_differences(asked, own, extra))
+            self._curvature.update(_mean_size(asked, own, extra))
         if len(check):
             self._judge_last_step(check, own, raw.num_directions)
         self._step += 1
         self._remember(raw.gradient)
         curvature = self._curvature.value
-        gain = self._confidence * self.factor * raw.num_directions / curvature if curvature > 0 else 0.0
+        gain = self._confidence * self.factor * count / curvature if curvature > 0 else 0.0
         return dataclasses.replace(raw, gain=raw.gain * gain)
 
     def _judge_last_step(self, check: Losses, own: Losses, num_directions: int) -> None:
@@ -153,22 +154,15 @@ class TuningFree(Estimator):
 
 
 class _Curvature:
-    """Running mean of the measured traces, and of their sizes."""
+    """Running mean of the sizes of the second differences."""
 
-    FLOOR = 0.1  # least curvature, in mean sizes: where the mean is near zero or negative
-
-    def __init__(self, mean: float = 0.0, size: float = 0.0, count: int = 0) -> None:
-        self.mean, self.size, self.count = mean, size, count
-
-    @property
-    def value(self) -> float:
-        return max(self.mean, self.FLOOR * self.size)
+    def __init__(self, value: float = 0.0, count: int = 0) -> None:
+        self.value, self.count = value, count
 
     def update(self, measured: float) -> None:
         self.count += 1
         weight = max(1 / self.count, TuningFree.NEWEST)
-        self.mean += weight * (measured - self.mean)
-        self.size += weight * (abs(measured) - self.size)
+        self.value += weight * (measured - self.value)
 
 
 def _pairs(displacements: Sequence[Combination]) -> list[tuple[int, int]]:
@@ -181,10 +175,10 @@ def _pairs(displacements: Sequence[Combination]) -> list[tuple[int, int]]:
     ]
 
 
-def _second_differences(displacements: Sequence[Combination], losses: Losses, extra: Losses) -> float:
-    """The trace of the Hessian, from the pairs among the losses or from the first loss and its reflection."""
+def _mean_size(displacements: Sequence[Combination], losses: Losses, extra: Losses) -> float:
+    """Mean size of the second differences of the pairs among the losses, or of the first loss and its reflection."""
     centre = float(extra[0])
     pairs = _pairs(displacements) or [(0, -1)]
     losses = losses if len(extra) == 1 else np.append(losses, extra[1])
     squared = displacements[0].dot(displacements[0]) / displacements[0].size
-    return float(np.mean([losses[i] + losses[j] - 2 * centre for i, j in pairs])) / squared
+    return float(np.mean([abs(losses[i] + losses[j] - 2 * centre) for i, j in pairs])) / squared
