@@ -14,6 +14,9 @@ import zoopt_mo as zo
 CURVATURES = torch.tensor([1.0, 4.0, 0.5, 2.5], dtype=torch.float64)  # of trace 8
 
 
+FACTOR = zo.TuningFree(zo.SPSA(radius=0.1)).factor
+
+
 def dense(combination: zo.Combination) -> Tensor:
     return combination.dense(dtype=torch.float64)
 
@@ -47,34 +50,36 @@ def counts(estimator: zo.Estimator, steps: int) -> list[int]:
 
 @pytest.mark.parametrize("radius", [1.0, 0.01])
 def test_along_signs_the_trace_of_a_diagonal_hessian_is_exact(radius):
-    """One pair: gain 0.45 * 1 / 8."""
-    assert step(zo.TuningFree(zo.SPSA(radius=radius)), quadratic).gain == pytest.approx(0.45 / 8)
+    """One pair: gain rho * 2 / 8."""
+    assert step(zo.TuningFree(zo.SPSA(radius=radius)), quadratic).gain == pytest.approx(FACTOR * 2 / 8)
 
 
-def test_the_gain_grows_with_the_number_of_directions_and_the_factor():
-    """Three pairs: 0.2 * 3 / 8; a one-sided block of four: 0.45 * 4 / 8."""
-    assert step(zo.TuningFree(zo.SPSA(radius=0.1, num_pairs=3), factor=0.2), quadratic).gain == pytest.approx(0.075)
-    assert step(zo.TuningFree(zo.CentredBlock(radius=0.1, num_probes=4)), quadratic).gain == pytest.approx(0.225)
+def test_the_gain_grows_with_the_number_of_queries_and_the_factor():
+    """Three pairs: 0.2 * 6 / 8; a one-sided block of four: 0.3 * 4 / 8."""
+    assert step(zo.TuningFree(zo.SPSA(radius=0.1, num_pairs=3), factor=0.2), quadratic).gain == pytest.approx(0.15)
+    assert step(zo.TuningFree(zo.CentredBlock(radius=0.1, num_probes=4), factor=0.3), quadratic).gain == pytest.approx(
+        0.15
+    )
 
 
 def test_a_pair_by_hand():
-    """Losses 5, 2 and 3 at the centre, c = 0.5: t = (5 + 2 - 6) / 0.25 = 4 and gain 0.45 / 4; the gradient is left."""
-    estimator = zo.TuningFree(zo.SPSA(radius=0.5, directions=ones))
+    """Losses 5, 2 and 3 at the centre, c = 0.5: t = (5 + 2 - 6) / 0.25 = 4, gain 0.3 * 2 / 4; the gradient is left."""
+    estimator = zo.TuningFree(zo.SPSA(radius=0.5, directions=ones), factor=0.3)
     asked = [dense(displacement).tolist() for displacement in estimator.ask(2)]
     assert asked == [[0.5, 0.5], [-0.5, -0.5], [0.0, 0.0]]
     estimate = estimator.tell([5.0, 2.0, 3.0])
-    assert estimate.gain == pytest.approx(0.1125)
+    assert estimate.gain == pytest.approx(0.15)
     assert dense(estimate.gradient).tolist() == [3.0, 3.0]
     assert estimate.value == 3.5  # the wrapped estimator's
 
 
 def test_a_block_without_pairs_has_its_first_probe_reflected():
-    """Losses 5, 1 of two probes, centre 3, reflection 2: t = (5 + 2 - 6) / 0.25 = 4, and q = 2."""
+    """Losses 5, 1 of two probes, centre 3, reflection 2: t = (5 + 2 - 6) / 0.25 = 4."""
     estimator = zo.TuningFree(zo.CentredBlock(radius=0.5, num_probes=2))
     asked = torch.stack([dense(displacement) for displacement in estimator.ask(2)])
     assert torch.equal(asked[2], torch.zeros(2).double())
     assert torch.equal(asked[3], -asked[0])
-    assert estimator.tell([5.0, 1.0, 3.0, 2.0]).gain == pytest.approx(0.45 * 2 / 4)
+    assert estimator.tell([5.0, 1.0, 3.0, 2.0]).gain == pytest.approx(FACTOR * 2 / 4)
 
 
 def test_curvatures_of_both_signs_do_not_cancel():
@@ -82,13 +87,13 @@ def test_curvatures_of_both_signs_do_not_cancel():
     their sum would be forty times as long."""
     estimator = zo.TuningFree(zo.SPSA(radius=0.5, num_pairs=2))
     estimator.ask(2)
-    assert estimator.tell([1.0, 1.0, -1.0, -0.9, 0.0]).gain == pytest.approx(0.45 * 2 / 7.8)
+    assert estimator.tell([1.0, 1.0, -1.0, -0.9, 0.0]).gain == pytest.approx(FACTOR * 4 / 7.8)
 
 
 def test_the_curvature_is_a_running_mean_whose_newest_weighs_at_least_a_tenth():
     """Traces 2, 6, ... are averaged evenly over the first ten, then 0.9 to 0.1."""
     estimator = zo.TuningFree(zo.SPSA(radius=1.0, directions=ones), warmup=12, check_every=100)
-    found = [0.45 / gain for gain in gains_of_traces(estimator, [2.0, 6.0, *[4.0] * 8, 14.0])]
+    found = [FACTOR * 2 / gain for gain in gains_of_traces(estimator, [2.0, 6.0, *[4.0] * 8, 14.0])]
     assert found == pytest.approx([2.0, *[4.0] * 9, 5.0])
 
 
@@ -107,7 +112,7 @@ def test_between_measurements_the_gain_stays():
     for _ in range(4):
         factor = next(scale)
         found.append(step(estimator, lambda x, factor=factor: factor * quadratic(x)).gain)
-    assert found == pytest.approx([0.45 / 8, 0.45 / 8, 0.45 / 8, 0.45 / 16])  # the mean of traces 8 and 24
+    assert found == pytest.approx([FACTOR / 4, FACTOR / 4, FACTOR / 4, FACTOR / 8])  # the mean of traces 8 and 24
 
 
 def test_on_a_plateau_there_is_no_step():
@@ -120,7 +125,7 @@ def test_the_gain_multiplies_that_of_the_wrapped_estimator():
             raw = super()._tell(losses, exact)
             return zo.Estimate(raw.gradient, raw.value, gain=2.0)
 
-    assert step(zo.TuningFree(Doubling(radius=0.1)), quadratic).gain == pytest.approx(2 * 0.45 / 8)
+    assert step(zo.TuningFree(Doubling(radius=0.1)), quadratic).gain == pytest.approx(2 * FACTOR * 2 / 8)
 
 
 # --- the check of the last step --------------------------------------------------------------------------------------

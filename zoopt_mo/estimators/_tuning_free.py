@@ -24,13 +24,12 @@ class TuningFree(Estimator):
         \operatorname{E} t_j = \operatorname{tr} H,
 
     and the estimate along ``q`` directions is stable up to a step of about :math:`2q/\operatorname{tr} H`. The gain of
-    the estimate is
+    an estimate from ``n`` queries, a block or ``n / 2`` pairs, is
 
-    .. math:: \text{gain} = \kappa \, \rho \, q / T, \qquad T = \overline{|t|}
+    .. math:: \text{gain} = \kappa \, \rho \, n / T, \qquad T = \overline{|t|}
 
     with the running mean over all pairs measured: the trace where the loss is convex, and more than it where curvatures
-    of both signs would cancel. Every ``check_every``-th step a pair of queries along the *last* step
-    tells whether the loss still falls there. With :math:`r \in [-1, 1]` that slope over the slope expected before the
+    of both signs would cancel. Every ``check_every``-th step a pair of queries along the *last* step tells whether the loss still falls there. With :math:`r \in [-1, 1]` that slope over the slope expected before the
     step, :math:`\kappa \leftarrow \min(1, \kappa\, e^{-r/2})`. Where noise of the loss or of minibatches stops
     progress, steps go too far on average, so :math:`\kappa` shrinks: this is the decay that a schedule would be set by
     hand for. Both measurements are within one step, so minibatches may change from step to step.
