@@ -34,6 +34,8 @@ class Acceleration(Estimator):
 
     is positive: the step would climb. :math:`s^2` stands for the squared gradient, free of the estimate's extra length.
 
+    Leave it out with minibatches: momentum adds up what each batch has of its own.
+
     Costs no query. The accelerated gradient is biased towards the past, as momentum is. Memory: one ``float32`` vector.
 
     Args:

@@ -33,7 +33,7 @@ class TuningFree(Estimator):
     loss still falls there. With :math:`r \in [-1, 1]` that slope over the slope expected before the step,
     :math:`\kappa \leftarrow \min(1, \kappa\, e^{-r/2})`. Where noise of the loss or of minibatches stops progress,
     steps go too far on average, so :math:`\kappa` shrinks: this is the decay that a schedule would be set by hand for.
-    Both measurements are within one step, so minibatches may change from step to step.
+    Both measurements are within one step, so minibatches may change from step to step; take a ``factor`` of 0.1 then.
 
     Costs beyond the wrapped estimator: one query each time curvature is measured where its probes hold pairs, else two
     (in the first ``warmup`` steps and every ``measure_every``-th one), and two for a check.
