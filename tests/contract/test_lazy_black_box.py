@@ -144,15 +144,17 @@ def test_a_failure_after_the_queries_keeps_the_last_estimate_from_before():
     """What was told is taken back from the estimator, so it must not be what a later step reuses."""
     scene = Scene(skip_below=0.2)
     scene.run(1)
-    value, working = scene.black.last.value, scene.scalarizer
+    last, working = scene.black.last, scene.scalarizer
+    assert last is not None
     scene.black.skip_below = 0.05  # so it is asked again
     scene.scalarizer = failing_after_the_choice(working)
     with pytest.raises(ValueError, match=r"^`scalarizer` must give finite numbers, got nan"):
         scene.step()
-    assert scene.black.last.value == value
+    assert scene.black.last is not None
+    assert scene.black.last.value == last.value
     assert scene.paid == scene.black.num_queries == 4  # what was paid stays counted
     scene.black.skip_below, scene.scalarizer = 0.2, working
-    assert scene.step().losses[0] == value
+    assert scene.step().losses[0] == last.value
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -261,7 +263,7 @@ def test_in_minimize_a_prior_takes_x_and_the_budget_holds():
     prior = zo.WhiteBox(lambda x: float((x**2).sum()), grad=lambda x: 2 * (x - centre))
     guided = zo.PriorGuided(zo.SPSA(radius=0.01), radius=0.01, weight=1.0)
     box = zo.BlackBox(loss, estimator=guided, prior=prior)
-    result = zo.minimize(box, np.zeros(6), lr=0.4, budget=43)
+    result = zo.minimize([box], np.zeros(6), lr=0.4, budget=43)
     assert result.nfev.tolist() == [len(seen)] == [41]  # ten steps of four queries, and the end
     assert result.fun < 1e-5  # a guess that is right makes it gradient descent
     assert box.num_queries == 0  # the caller's own box is not touched
@@ -271,7 +273,7 @@ def test_in_minimize_by_autograd_a_prior_takes_a_tensor():
     prior = zo.WhiteBox(lambda x: ((x - 1) ** 2).sum())
     guided = zo.PriorGuided(zo.SPSA(radius=0.01), radius=0.01, weight=1.0)
     box = zo.BlackBox(lambda x: float(((x - 1) ** 2).sum()), estimator=guided, prior=prior)
-    assert zo.minimize(box, np.zeros(6), lr=0.4, max_steps=10).fun < 1e-5
+    assert zo.minimize([box], np.zeros(6), lr=0.4, max_steps=10).fun < 1e-5
 
 
 def test_in_minimize_a_lazy_black_box_saves_queries():

@@ -77,10 +77,11 @@ def test_four_steps_by_hand():
 
 def test_momentum_grows_by_the_share_of_the_directions_and_the_speed():
     """nu = min(1, v q / p): with p = 4, speeds of 4 and of 400 are both Nesterov's, and 2 is slower."""
-    at_limit, beyond, slower = (
-        dense(run(lambda given, speed=speed: zo.Acceleration(given, speed=speed), [[1.0] * 4] * 3)[-1])
-        for speed in (4.0, 400.0, 2.0)
-    )
+
+    def last(speed: float) -> list[float]:
+        return dense(run(lambda given: zo.Acceleration(given, speed=speed), [[1.0] * 4] * 3)[-1])
+
+    at_limit, beyond, slower = map(last, (4.0, 400.0, 2.0))
     assert at_limit == beyond
     assert at_limit[0] == pytest.approx(1 + 0.4 * (0.5 * 0.5 + 1.0), rel=1e-6)  # m = 1/2 * 1/2 + 1, tau 2/5
     assert slower[0] == pytest.approx(1 + 2 / 7 * (2 / 3 * 0.25 + 0.5), rel=1e-6)

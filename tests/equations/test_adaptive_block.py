@@ -70,7 +70,7 @@ def test_a_one_sided_block_by_hand():
     asked = [dense(displacement).tolist() for displacement in estimator.ask(2)]
     assert asked == [[1.0, 0.0], [0.5, 0.5], [0.5, 1.0], [-0.5, 1.5]]  # d3, d4, d1, d2
     estimate = estimator.tell([3.0, 6.0, 1.0, 2.0])
-    expected = sum(np.array(row) * s for row, s in zip(ROWS, [-4, -2, 0, 6], strict=True)) / 3
+    expected = np.array([-4, -2, 0, 6]) @ np.array(ROWS) / 3
     assert dense(estimate.gradient).tolist() == pytest.approx(expected.tolist())
     assert (estimate.value, estimate.num_directions) == (3.0, 4)
 

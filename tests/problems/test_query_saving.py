@@ -58,7 +58,7 @@ class Run:
             return float(value if noise is None else noise(value))
 
         box = zo.BlackBox(loss, estimator=estimator, prior=prior)
-        zo.minimize(box, start, lr=lr, seed=seed, budget=budget, callback=self.note)
+        zo.minimize([box], start, lr=lr, seed=seed, budget=budget, callback=self.note)
 
     def note(self, result: Any) -> None:
         gap = float(self.problem.losses(result.x)[0]) - self.problem.optimum
