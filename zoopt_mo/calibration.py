@@ -21,7 +21,7 @@ from zoopt_mo.sampling import rademacher
 Function = Callable[[npt.NDArray[np.float64]], Any]
 
 _GROWTH = 4.0  # of the radius, from one pair to the next
-_STANDS_OUT = 36.0  # second difference over noise at the radius chosen: 6 squared
+_STANDS_OUT = 100.0  # second difference over noise at the radius chosen: 10 squared
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def calibrate(
 
     The loss is asked ``num_repeats`` times at the parameters; their standard deviation is the noise :math:`\sigma`
     (at least the rounding of the parameters' precision). From ``radius`` on, pairs of fourfold radius follow until the
-    second difference exceeds :math:`36\,\sigma` and the pair differs at all; the radius is then set back to where the
+    second difference exceeds :math:`100\,\sigma` and the pair differs at all; the radius is then set back to where the
     two are equal:
 
-    .. math:: c = 6 \sqrt{\sigma / T}, \qquad T = \left|\frac{L_+ + L_- - 2 \bar L}{c^2}\right|,
+    .. math:: c = 10 \sqrt{\sigma / T}, \qquad T = \left|\frac{L_+ + L_- - 2 \bar L}{c^2}\right|,
         \qquad a = \frac{1}{2T}
 
     Without noise this is ``radius``. A loss that rounds its values away below some change (8-bit pictures, whole-number

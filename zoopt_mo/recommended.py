@@ -16,11 +16,15 @@ from zoopt_mo.estimators._base import Radius
 from zoopt_mo.sampling import hadamard
 
 
-def recommended(*, radius: Radius, mixed: bool = False, seed: int = 0) -> Estimator:
+def recommended(*, radius: Radius, mixed: bool = False, minibatch: bool = False, seed: int = 0) -> Estimator:
     r"""The estimator that needed the fewest queries in our benchmarks.
 
     For one black box: blocks of orthogonal probes, clipped, accelerated, with a step size of its own,
-    ``TuningFree(Acceleration(Clip(AdaptiveBlock(radius=radius), factor=4)))``. Use it with a step size of 1.
+    ``TuningFree(Acceleration(Clip(AdaptiveBlock(radius=radius), factor=3)))``. Use it with a step size of 1.
+
+    For one black box whose loss is that of another minibatch at each step (``minibatch``): the same without
+    acceleration, which adds up the noise of the batches until it runs away, and with shorter steps,
+    ``TuningFree(Clip(AdaptiveBlock(radius=radius), factor=3), factor=0.1)``. Safe, but slow where there is no noise.
 
     For a black box beside white boxes (``mixed``): pairs along orthogonal directions, clipped, averaged, and the white
     boxes' exact gradients as control variates, ``Clip(ControlVariate(Momentum(SPSA(radius=radius,
@@ -30,10 +34,14 @@ def recommended(*, radius: Radius, mixed: bool = False, seed: int = 0) -> Estima
         radius: Radius of the probes in the units of theta, or a function from the step to it;
             :func:`zoopt_mo.calibrate` finds one.
         mixed: Whether white boxes are in the step too.
+        minibatch: Whether the loss changes from step to step with a minibatch; the losses of one step must share it.
         seed: Seed of the directions.
 
     Returns:
         A new estimator.
+
+    Raises:
+        ValueError: If ``mixed`` and ``minibatch`` are both asked for: ``mixed`` serves minibatches as it is.
 
     Example:
         >>> import numpy as np
@@ -46,7 +54,10 @@ def recommended(*, radius: Radius, mixed: bool = False, seed: int = 0) -> Estima
     Reference:
         Measured by ``python -m benchmarks.query_efficiency``.
     """
+    if mixed and minibatch:
+        raise ValueError("`minibatch` must be False with `mixed`, whose step size is yours to set, got True.")
     if mixed:
         pairs = SPSA(radius=radius, directions=hadamard, seed=seed)
         return Clip(ControlVariate(Momentum(pairs)), factor=4.0)
-    return TuningFree(Acceleration(Clip(AdaptiveBlock(radius=radius, seed=seed), factor=4.0)))
+    block = Clip(AdaptiveBlock(radius=radius, seed=seed), factor=3.0)
+    return TuningFree(block, factor=0.1) if minibatch else TuningFree(Acceleration(block))

@@ -31,7 +31,7 @@ class TuningFree(Estimator):
     with the running mean over all pairs measured: the trace where the loss is convex, and more than it where curvatures
     of both signs would cancel. Every ``check_every``-th step a pair of queries along the *last* step tells whether the
     loss still falls there. With :math:`r \in [-1, 1]` that slope over the slope expected before the step,
-    :math:`\kappa \leftarrow \min(1, \kappa\, e^{-r/2})`. Where noise of the loss or of minibatches stops progress,
+    :math:`\kappa \leftarrow \min(1, \kappa\, e^{-r})`. Where noise of the loss or of minibatches stops progress,
     steps go too far on average, so :math:`\kappa` shrinks: this is the decay that a schedule would be set by hand for.
     Both measurements are within one step, so minibatches may change from step to step; take a ``factor`` of 0.1 then.
 
@@ -65,7 +65,7 @@ class TuningFree(Estimator):
     """
 
     NEWEST = 0.1  # least weight of the newest measurement
-    SHRINK = 0.5  # logarithm of the largest change of the factor kappa in one check
+    SHRINK = 1.0  # logarithm of the largest change of the factor kappa in one check
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class TuningFree(Estimator):
         factor: float = 0.45,
         warmup: int = 5,
         measure_every: int = 10,
-        check_every: int = 4,
+        check_every: int = 3,
     ) -> None:
         super().__init__()
         self.estimator = check_estimator(estimator)

@@ -1,0 +1,1 @@
+"""How many queries each method needs: ``python -m benchmarks.query_efficiency``."""
