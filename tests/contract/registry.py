@@ -80,12 +80,8 @@ def _adaptive(radius: Radius, seed: int, **options: Any) -> zo.AdaptiveBlock:
     return zo.AdaptiveBlock(radius=radius, seed=seed, **options)
 
 
-def _composite(radius: Radius, seed: int) -> zo.TuningFree:
-    return zo.TuningFree(zo.Acceleration(zo.Clip(_adaptive(radius, seed), factor=4.0)))
-
-
-def _mixed(radius: Radius, seed: int) -> zo.Clip:
-    return zo.Clip(zo.ControlVariate(zo.Momentum(_spsa(radius, seed, directions=zo.hadamard))), factor=4.0)
+def _recommended(radius: Radius, seed: int, **options: Any) -> zo.Estimator:
+    return zo.recommended(radius=radius, seed=seed, **options)
 
 
 def _guided(radius: Radius, seed: int, **options: Any) -> zo.PriorGuided:
@@ -200,7 +196,7 @@ ESTIMATORS = {
         oblivious=False,
     ),
     "recommended for one black box": EstimatorCase(
-        _composite,
+        _recommended,
         unbiased=False,
         num_queries=5,
         exact_in_one_dimension=False,
@@ -209,8 +205,19 @@ ESTIMATORS = {
         oblivious=False,
         rtol=1e-5,
     ),
+    "recommended with minibatches": EstimatorCase(
+        partial(_recommended, minibatch=True),
+        unbiased=False,
+        num_queries=5,
+        exact_in_one_dimension=False,
+        mean_value=False,
+        gain_degree=-1,
+        oblivious=False,
+    ),
     "control variate": EstimatorCase(lambda radius, seed: zo.ControlVariate(_spsa(radius, seed)), unbiased=True),
-    "recommended beside white boxes": EstimatorCase(_mixed, unbiased=False, mean_value=False),
+    "recommended beside white boxes": EstimatorCase(
+        partial(_recommended, mixed=True), unbiased=False, mean_value=False
+    ),
     "prior guided": EstimatorCase(_guided, unbiased=True),
     "prior guided, weight one": EstimatorCase(partial(_guided, weight=1.0), unbiased=True),
 }

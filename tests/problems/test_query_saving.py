@@ -23,14 +23,6 @@ SEEDS = range(3)
 NEVER = float("inf")
 
 
-def block(radius: float) -> zo.Estimator:
-    return zo.Clip(zo.AdaptiveBlock(radius=radius), factor=4.0)
-
-
-def composite(radius: float) -> zo.Estimator:
-    return zo.TuningFree(zo.Acceleration(block(radius)))
-
-
 class Run:
     """A run on one problem: its gap to the optimum after each step, over the first one, and the queries until then."""
 
@@ -84,21 +76,22 @@ def with_the_best(steps: Sequence[float], run: Callable[[float, int], float]) ->
 # --- one black box, nothing tuned ------------------------------------------------------------------------------------
 
 
-# Over eight seeds the most queries were 860, 1755, 610 and 1258. Only the network's gap ever grew, to six at most.
+# Over eight seeds the most queries were 1053, 1791, 616 and 566. Only the network's gap ever grew, to six at most.
 @pytest.mark.parametrize(
     ("problem", "goal", "most"),
-    [(SPHERE, 0.01, 1150), (ELLIPSOID, 0.01, 2250), (LOGISTIC, 0.01, 750), (NETWORK, 0.2, 2000)],
+    [(SPHERE, 0.01, 1150), (ELLIPSOID, 0.01, 2000), (LOGISTIC, 0.01, 700), (NETWORK, 0.2, 650)],
     ids=["sphere", "ellipsoid", "logistic", "network"],
 )
 def test_without_noise_the_goal_is_reached_in_so_many_queries(problem, goal, most):
-    runs = [Run(problem, composite(1e-3), seed=seed, budget=most, goal=goal) for seed in SEEDS]
+    runs = [Run(problem, zo.recommended(radius=1e-3), seed=seed, budget=most, goal=goal) for seed in SEEDS]
     assert max(run.needed for run in runs) <= most
     assert max(max(run.gaps) for run in runs) < 10.0
 
 
+# Over eight seeds the largest were 0.012, 0.036, 0.009 and 0.078.
 @pytest.mark.parametrize(
     ("problem", "radius", "gap"),
-    [(SPHERE, 0.1, 0.03), (ELLIPSOID, 0.1, 0.06), (LOGISTIC, 0.3, 0.02), (NETWORK, 0.1, 0.25)],
+    [(SPHERE, 0.1, 0.016), (ELLIPSOID, 0.1, 0.045), (LOGISTIC, 0.3, 0.012), (NETWORK, 0.1, 0.1)],
     ids=["sphere", "ellipsoid", "logistic", "network"],
 )
 def test_with_additive_noise_it_settles_near_the_optimum(problem, radius, gap):
@@ -106,24 +99,24 @@ def test_with_additive_noise_it_settles_near_the_optimum(problem, radius, gap):
     for seed in SEEDS:
         first = float(problem.losses(problem.start(seed))[0]) - problem.optimum
         noise = problems.AdditiveNoise(first / 500, seed)
-        run = Run(problem, composite(radius), seed=seed, budget=2000, noise=noise)
+        run = Run(problem, zo.recommended(radius=radius), seed=seed, budget=2000, noise=noise)
         assert max(run.gaps) < 10.0
         assert np.mean(run.gaps[-20:]) < gap
 
 
-@pytest.mark.parametrize(("problem", "gap"), [(LOGISTIC, 0.5), (NETWORK, 0.2)], ids=["logistic", "network"])
+# Over eight seeds the largest were 0.36 and 0.12.
+@pytest.mark.parametrize(("problem", "gap"), [(LOGISTIC, 0.45), (NETWORK, 0.15)], ids=["logistic", "network"])
 def test_with_minibatches_a_tenth_of_the_step_without_momentum_neither_diverges_nor_stops(problem, gap):
     """Batches of 8. The best fixed step of sixteen found by hand came to 0.19 to 0.25 and to 0.05 of the first gap."""
     for seed in SEEDS:
         batch = problems.Minibatch(problem, 8, seed)
-        estimator = zo.TuningFree(block(1e-3), factor=0.1)
-        run = Run(problem, estimator, seed=seed, budget=2500, batch=batch)
-        assert max(run.gaps) < 1.3
+        run = Run(problem, zo.recommended(radius=1e-3, minibatch=True), seed=seed, budget=2500, batch=batch)
+        assert max(run.gaps) < 1.1
         assert np.mean(run.gaps[-20:]) < gap
 
 
-def test_outliers_cost_a_third_more_at_most():
-    """One loss in fifty has noise thirty times as large."""
+def test_outliers_cost_a_tenth_more_at_most():
+    """One loss in fifty has noise thirty times as large. Over nine seeds the medians were 836 and 852 queries."""
 
     def median(noise_of: Callable[[float, int], Any], estimator: zo.Estimator) -> float:
         needed = []
@@ -133,12 +126,14 @@ def test_outliers_cost_a_third_more_at_most():
             needed.append(Run(SPHERE, estimator, seed=seed, budget=2000, noise=noise, goal=0.03).needed)
         return float(np.median(needed))
 
-    plain = median(problems.AdditiveNoise, composite(0.1))
-    outliers = median(lambda sd, seed: problems.Outliers(sd, rate=0.02, factor=30.0, seed=seed), composite(0.1))
-    unprotected = zo.TuningFree(zo.Acceleration(zo.AdaptiveBlock(radius=0.1)))
-    exposed = median(lambda sd, seed: problems.Outliers(sd, rate=0.02, factor=30.0, seed=seed), unprotected)
-    assert outliers <= 1.33 * plain
-    assert exposed > 1.2 * outliers
+    def wild(sd: float, seed: int) -> problems.Outliers:
+        return problems.Outliers(sd, rate=0.02, factor=30.0, seed=seed)
+
+    plain = median(problems.AdditiveNoise, zo.recommended(radius=0.1))
+    outliers = median(wild, zo.recommended(radius=0.1))
+    exposed = median(wild, zo.TuningFree(zo.Acceleration(zo.AdaptiveBlock(radius=0.1))))
+    assert outliers <= 1.1 * plain
+    assert exposed == NEVER  # in more than twice as many
 
 
 # --- a black box beside a white one ----------------------------------------------------------------------------------
@@ -169,7 +164,7 @@ def test_beside_a_white_box_the_control_variate_saves_a_third_of_the_queries_or_
         return found[-1]
 
     spsa = zo.SPSA(radius=1e-3)
-    ours = zo.ControlVariate(zo.Momentum(zo.SPSA(radius=1e-3, directions=zo.hadamard)))
+    ours = zo.recommended(radius=1e-3, mixed=True)
     plain = with_the_best((0.01, 0.02, 0.03), lambda lr, seed: needed(spsa, lr, seed))
     controlled = with_the_best((0.03, 0.05, 0.1), lambda lr, seed: needed(ours, lr, seed))
     assert np.median(plain) < NEVER
