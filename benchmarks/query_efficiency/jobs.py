@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from benchmarks.query_efficiency.methods import ABLATIONS, METHODS, OURS
+from benchmarks.query_efficiency.mixed import BUDGET, MIXED_METHODS
 from benchmarks.query_efficiency.runs import Cell, Job
 from benchmarks.query_efficiency.suite import MINIBATCH, SINGLE, Noise, Task
 
-BUDGETS: dict[Noise, int] = {"none": 16_000, "additive": 12_000, "outliers": 18_000, "minibatch": 6_000}
-PAPER = ("sphere", "ellipsoid", "small MLP")  # problems of the paper's own methods
+BUDGETS: dict[Noise, int] = {"none": 10_000, "additive": 8_000, "outliers": 12_000, "minibatch": 6_000}
+PAPER = ("sphere", "ellipsoid, rotated", "small MLP")  # problems of the paper's own methods
 SAME_STEPS = (0.1, 0.3)  # in one over the trace of the Hessian
 QUICK = ("sphere", "ellipsoid, rotated", "different powers")
 
@@ -61,3 +62,9 @@ def paper(problems: tuple[str, ...], num_seeds: int) -> list[Job]:
         for method in ABLATIONS
     ]
     return same + [Job(method, one, "tuned", num_seeds) for one in tasks for method in ABLATIONS]
+
+
+def mixed(problems: tuple[str, ...], num_seeds: int) -> list[Job]:
+    """A black box beside a white box, tuned."""
+    tasks = [Task(problem, "none", BUDGET) for problem in problems]
+    return [Job(method, one, "mixed", num_seeds) for one in tasks for method in MIXED_METHODS]

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.query_efficiency import mixed
 from benchmarks.query_efficiency.methods import ABLATIONS, METHODS, Method, run_minibatch, run_untuned, step_of
 from benchmarks.query_efficiency.suite import Oracle, Task, scale
 
 TUNING_SEEDS = (1000, 1001)
+WHITE = (0.25, 1.0)  # multiples of the white box's step that tuning tries, beside a black box
 RADII = (0.5, 2.0)  # multiples of the calibrated radius that tuning tries, with noise
 
 
@@ -28,9 +30,9 @@ class Cell:
     Args:
         method: Name of the method.
         task: The task.
-        protocol: "tuned", "same step" or "untuned".
-        lr: Step size, in the method's unit.
-        radius: Radius of probes.
+        protocol: "tuned", "same step", "untuned" or "mixed".
+        lr: Step size, in the method's unit; for mixed ones in one over the curvature.
+        radius: Radius of probes, 0 if the run finds it; for mixed ones the factor of the white box's step.
         queries: Queries to each goal ``[seeds][goals]``; None where it was not reached within the budget.
         seconds: Time that tuning and runs took.
     """
@@ -60,14 +62,29 @@ def make(job: Job) -> Cell:
     """Tune if the protocol says so, then run all seeds."""
     torch.set_num_threads(1)
     started = time.perf_counter()
-    if job.protocol == "untuned":
-        lr, radius = 1.0, float("nan")
+    if job.protocol == "mixed":
+        lr, radius, queries = _make_mixed(job)
+    elif job.protocol == "untuned":
+        lr, radius = 1.0, 0.0
         queries = [_queries(job.task, seed, None, lr, radius) for seed in range(job.num_seeds)]
     else:
         method = (METHODS | ABLATIONS)[job.method]
         lr, radius = job.reuse or _settings(method, job)
         queries = [_queries(job.task, seed, method, lr, radius) for seed in range(job.num_seeds)]
     return Cell(job.method, job.task, job.protocol, lr, radius, tuple(queries), round(time.perf_counter() - started, 1))
+
+
+def _make_mixed(job: Job) -> tuple[float, float, list[tuple[int | None, ...]]]:
+    """Step of the black box and of the white box, tuned together, and the queries of all seeds."""
+    name = job.task.problem
+
+    def cost(multiple: float, white: float) -> float:
+        found = [mixed.queries(name, job.method, seed, multiple, white) for seed in TUNING_SEEDS]
+        return float(np.mean([np.log(count or 2 * mixed.BUDGET) for count in found]))
+
+    _, multiple, white = min((cost(a, b), a, b) for a in mixed.MULTIPLES for b in WHITE)
+    rows = [mixed.queries(name, job.method, seed, multiple, white) for seed in range(job.num_seeds)]
+    return multiple, white, [(count,) for count in rows]
 
 
 def _settings(method: Method, job: Job) -> tuple[float, float]:
@@ -108,7 +125,7 @@ def make_all(jobs: Sequence[Job], workers: int, file: Path) -> list[Cell]:
         for future in as_completed(futures):
             cell = cells[futures[future]] = future.result()
             _append(file, futures[future], cell)
-            medians = [median(cell, index) for index in range(len(cell.task.goals))]
+            medians = [median(cell, index) for index in range(len(cell.queries[0]))]
             print(
                 f"[{len(cells)}/{len(jobs)}] {cell.task.problem}, noise {cell.task.noise}, {cell.protocol}: "
                 f"{cell.method} {medians} in {cell.seconds} s",

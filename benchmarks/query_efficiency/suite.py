@@ -27,14 +27,12 @@ BATCH = 8
 
 SINGLE: dict[str, Callable[[], problems.SingleObjective]] = {
     "sphere": lambda: problems.Sphere(1000),
-    "ellipsoid": lambda: problems.Ellipsoid(1000),
     "ellipsoid, rotated": lambda: problems.Ellipsoid(1000, rotated=True),
     "power law, rotated": lambda: problems.PowerLaw(1000, rotated=True),
     "Rosenbrock": lambda: problems.Rosenbrock(1000),
-    "log-cosh": lambda: problems.LogCosh(1000),
     "different powers": lambda: problems.DifferentPowers(1000),
-    "logistic regression": lambda: problems.LogisticRegression(1000, num_rows=200),
-    "small MLP": lambda: problems.SmallMLP(inputs=18, hidden=50),
+    "logistic regression": lambda: problems.LogisticRegression(1000, num_rows=100),
+    "small MLP": lambda: problems.SmallMLP(inputs=18, hidden=50, num_rows=128),
 }
 MINIBATCH = ("logistic regression", "small MLP")
 

@@ -1,0 +1,62 @@
+"""How many queries each method needs to reach a goal, and whether zo.recommended needs fewer.
+
+Every method's step is tuned on two seeds, with the same grid size, and run on others. Cells that are done are kept in a
+file and found again, so the command can be stopped and called again. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.query_efficiency import jobs
+from benchmarks.query_efficiency.figure import draw
+from benchmarks.query_efficiency.mixed import MIXED
+from benchmarks.query_efficiency.runs import Cell, make_all
+from benchmarks.query_efficiency.tables import report, summary, write_csv
+
+RESULTS = Path(__file__).parents[1] / "results"
+QUICK_MIXED = ("Fonseca-Fleming",)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is not yet there, then write tables and figure."""
+    options = _parser().parse_args(arguments)
+    name = "query_efficiency_quick" if options.quick else "query_efficiency"
+    num_seeds = options.seeds or (3 if options.quick else 10)
+    options.results.mkdir(parents=True, exist_ok=True)
+    cells = _run(options.quick, num_seeds, options.workers, options.results / f"{name}_runs.jsonl")
+    text = report(cells)
+    (options.results / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
+    write_csv(cells, options.results / f"{name}.csv")
+    draw(cells, options.results / f"{name}.png")
+    print(text)
+    print(json.dumps(summary(cells)))
+
+
+def _run(quick: bool, num_seeds: int, workers: int, file: Path) -> list[Cell]:  # noqa: FBT001 - the command's flag
+    problems = jobs.problems_of(quick)
+    cells = make_all(jobs.tuned(problems, num_seeds) + jobs.untuned(problems, num_seeds), workers, file)
+    cells += make_all(jobs.outliers(cells, num_seeds), workers, file)
+    cells += make_all(jobs.mixed(QUICK_MIXED if quick else tuple(MIXED), num_seeds), workers, file)
+    rest = jobs.minibatch(problems, num_seeds) + jobs.paper(problems, num_seeds)
+    known = {(cell.method, cell.task, cell.protocol) for cell in cells}
+    return cells + [
+        cell for cell in make_all(rest, workers, file) if (cell.method, cell.task, cell.protocol) not in known
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="three problems and three seeds, some minutes")
+    parser.add_argument("--seeds", type=int, default=None, help="seeds of each run")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
