@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -120,7 +121,8 @@ def make_all(jobs: Sequence[Job], workers: int, file: Path) -> list[Cell]:
     """All cells, in the order of the jobs. Each is added to the file as it is done, and found there again next time."""
     cells = {job: cell for job, cell in _read(file).items() if job in set(jobs)}
     missing = [job for job in jobs if job not in cells]
-    with ProcessPoolExecutor(workers) as pool:
+    # Started anew: a fork would inherit torch's threads.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(make, job): job for job in missing}
         for future in as_completed(futures):
             cell = cells[futures[future]] = future.result()
