@@ -7,7 +7,7 @@ from benchmarks.query_efficiency.mixed import BUDGET, MIXED_METHODS
 from benchmarks.query_efficiency.runs import Cell, Job
 from benchmarks.query_efficiency.suite import MINIBATCH, SINGLE, Noise, Task
 
-BUDGETS: dict[Noise, int] = {"none": 10_000, "additive": 8_000, "outliers": 12_000, "minibatch": 6_000}
+BUDGETS: dict[Noise, int] = {"none": 12_000, "additive": 10_000, "outliers": 12_000, "minibatch": 6_000}
 PAPER = ("sphere", "ellipsoid, rotated", "small MLP")  # problems of the paper's own methods
 SAME_STEPS = (0.1, 0.3)  # in one over the trace of the Hessian
 QUICK = ("sphere", "ellipsoid, rotated", "different powers")

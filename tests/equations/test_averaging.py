@@ -53,4 +53,4 @@ def test_a_window_that_is_no_count_is_refused(bad, error, words):
 
 def test_it_wraps_estimators_only():
     with pytest.raises(TypeError, match=r"^`estimator` must be an Estimator, got str\.$"):
-        zo.Averaging("spsa")
+        zo.Averaging("spsa")  # type: ignore[arg-type]

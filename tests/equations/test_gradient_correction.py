@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def spsa(seed: int = 3) -> zo.SPSA:
     return zo.SPSA(radius=0.01, directions=zo.segmented_uniform, seed=seed)
 
 
-def path(estimator: zo.Estimator, **options: object) -> torch.Tensor:
+def path(estimator: zo.Estimator, **options: Any) -> torch.Tensor:
     """Points ``[steps, p]`` of ``backward`` with torch's SGD."""
     theta = torch.zeros(5, dtype=torch.float64, requires_grad=True)
     box = zo.BlackBox(lambda: bowl(theta), estimator=estimator)
@@ -92,4 +94,4 @@ def test_a_momentum_out_of_range_is_refused(bad):
 
 def test_it_wraps_estimators_only():
     with pytest.raises(TypeError, match=r"^`estimator` must be an Estimator, got float\.$"):
-        zo.GradientCorrection(0.1)
+        zo.GradientCorrection(0.1)  # type: ignore[arg-type]

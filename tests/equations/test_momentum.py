@@ -60,4 +60,4 @@ def test_a_decay_out_of_range_is_refused(bad):
 
 def test_it_wraps_estimators_only():
     with pytest.raises(TypeError, match=r"^`estimator` must be an Estimator, got int\.$"):
-        zo.Momentum(3)
+        zo.Momentum(3)  # type: ignore[arg-type]
