@@ -57,7 +57,7 @@ def calibrate(
     r"""Measure noise, then the radius at which curvature stands out of it, then the step that the curvature allows.
 
     The loss is asked ``num_repeats`` times at the parameters; their standard deviation is the noise :math:`\sigma`
-    (at least the rounding of the parameters' precision). From ``radius`` on, pairs of fourfold radius follow until the
+    (no less than the rounding of the loss in the parameters' precision). From ``radius`` on, pairs of fourfold radius follow until the
     second difference exceeds :math:`100\,\sigma` and the pair differs at all; the radius is then set back to where the
     two are equal:
 
@@ -106,12 +106,12 @@ def calibrate(
     repeats = box.losses_at(theta, [centre] * num_repeats)
     noise = float(repeats.std(ddof=1))
     value = float(repeats.mean())
-    found, second = _grow(box, theta, radius, max_radius, value, _floor(noise, value, theta), seed)
+    floor = max(noise, torch.finfo(theta.dtype).eps * abs(value))
+    found, second = _grow(box, theta, radius, max_radius, value, floor, seed)
     curvature = second / found**2
-    chosen = min(max(found * math.sqrt(_STANDS_OUT * noise / second), radius), found) if second > 0 else found
     return Calibration(
         noise=noise,
-        radius=chosen,
+        radius=max(radius, found * _set_back(floor, second)),
         curvature=curvature,
         lr=0.5 / curvature if curvature > 0 else 0.0,
         value=value,
@@ -134,9 +134,14 @@ def _grow(
         radius, number = min(_GROWTH * radius, max_radius), number + 1
 
 
-def _floor(noise: float, value: float, theta: Parameters) -> float:
-    """The noise, and no less than what rounding of the loss does."""
-    return max(noise, torch.finfo(theta.dtype).eps * abs(value))
+def _set_back(floor: float, second: float) -> float:
+    """The factor of the radius at which the second difference would be what is asked for.
+
+    The radius before fell short of that, so a factor below one over the growth means that it fell short by rounding of
+    the loss instead, or that the first radius was enough: then the radius stays.
+    """
+    factor = math.sqrt(_STANDS_OUT * floor / second) if second > 0 else 1.0
+    return factor if 1 / _GROWTH <= factor <= 1 else 1.0
 
 
 def _as_box(black_box: BlackBox | Function, parameters: Parameters | ParameterSource) -> tuple[BlackBox, Parameters]:
