@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,8 +60,11 @@ def sweep(problem: problems.Problem, lr: float, build: Callable[..., zo.Scalariz
 METHODS: dict[str, Callable[[float], zo.Estimator]] = {
     "SPSA": lambda radius: zo.SPSA(radius=radius),
     "critical history": lambda radius: zo.CriticalHistory(zo.SPSA(radius=radius), capacity=10),
+    "SPSA-GC": lambda radius: zo.GradientCorrection(zo.SPSA(radius=radius)),
+    "recommended": lambda radius: zo.recommended(radius=radius),
 }
-FACTORS: tuple[float, ...] = tuple(2.0 ** (k / 2) for k in range(10))  # of the shared step, tried by the tuning
+PAPER = ("SPSA", "critical history")  # what figures 3 and 4 compare
+FACTORS: tuple[float, ...] = tuple(2.0 ** (k / 2) for k in range(-4, 8))  # of the shared step, tried by the tuning
 SEEDS, TUNING_SEEDS = range(11), range(100, 105)
 
 
@@ -73,42 +76,51 @@ class Task:
     start: Vector
     lr: float
     radius: float
-    num_steps: int
+    num_queries: int
     noise: float = 0.0
 
-    def path(self, method: str, lr: float, seed: int) -> Vector:
-        """The points visited ``[s + 1, p]``."""
+    @property
+    def queries(self) -> Vector:
+        """Where losses are read off, every two queries ``[s]``."""
+        return np.arange(0.0, self.num_queries + 1, 2)
+
+    def path(self, method: str, lr: float, seed: int) -> tuple[Vector, Vector]:
+        """The queries spent ``[k + 1]`` before and after each step, and the points ``[k + 1, p]``."""
         noise = problems.AdditiveNoise(self.noise, seed=seed)
-        points = [self.start]
+        visited = [(0, self.start)]
         zo.minimize(
             lambda x: float(noise(self.loss(x))),
             self.start,
             lr=lr,
             estimator=METHODS[method](self.radius),
-            max_steps=self.num_steps,
+            budget=self.num_queries + 1,  # minimize asks once more at the end
             seed=seed,
-            callback=lambda result: points.append(result.x),
+            callback=lambda result: visited.append((int(result.nfev[0]), result.x)),
         )
-        return np.array(points)
+        spent, points = zip(*visited, strict=True)
+        return np.array(spent, dtype=np.float64), np.array(points)
 
     def losses(self, method: str, lr: float, seed: int) -> Vector:
-        """The losses along the path without their noise ``[s + 1]``."""
-        return np.array([self.loss(x) for x in self.path(method, lr, seed)])
+        """The losses without their noise after as many queries as :attr:`queries` says ``[s]``."""
+        spent, points = self.path(method, lr, seed)
+        latest = np.searchsorted(spent, self.queries, side="right") - 1
+        return np.array([self.loss(x) for x in points])[latest]
 
     def best_step(self, method: str) -> float:
         """The step with the least median loss over the second half of the run; the seeds are not used elsewhere."""
-        half = self.num_steps // 2
+        half = len(self.queries) // 2
         return min(
             (self.lr * factor for factor in FACTORS),
             key=lambda lr: float(np.median([self.losses(method, lr, seed)[half:].mean() for seed in TUNING_SEEDS])),
         )
 
-    def protocols(self) -> dict[str, dict[str, float]]:
-        """Step of each method, by the title of the protocol."""
-        return {
-            "The same step for all": dict.fromkeys(METHODS, self.lr),
-            "Each with its own best step": {method: self.best_step(method) for method in METHODS},
-        }
+
+def protocols(task: Task, tuned: Sequence[str] = PAPER) -> dict[str, dict[str, float]]:
+    """Step of each method, by the title of the protocol."""
+    return {
+        "The same step for all": dict.fromkeys(PAPER, task.lr),
+        "Each with its own best step": {method: task.best_step(method) for method in tuned},
+    }
 
 
 TARGET = np.array([2.5, -2.0])
@@ -124,9 +136,9 @@ def valley(x: Vector) -> float:
 def draw_trajectories() -> Figure:
     """As figure 3 of the paper: from one corner to one target."""
     figure = Figure(figsize=(10, 4.8), layout="constrained")
-    task = Task(valley, np.array([-3.0, 3.0]), lr=0.05, radius=0.05, num_steps=120, noise=0.02)
-    for ax, (title, steps) in zip(figure.subplots(1, 2), task.protocols().items(), strict=True):
-        paths = {f"{name}, step {lr:.2g}": task.path(name, lr, seed=0) for name, lr in steps.items()}
+    task = Task(valley, np.array([-3.0, 3.0]), lr=0.05, radius=0.05, num_queries=240, noise=0.02)
+    for ax, (title, steps) in zip(figure.subplots(1, 2), protocols(task).items(), strict=True):
+        paths = {f"{name}, step {lr:.2g}": task.path(name, lr, seed=0)[1] for name, lr in steps.items()}
         plotting.plot_trajectories(task.loss, paths, TARGET, limits=((-3.6, 3.6), (-3.0, 4.0)), ax=ax)
         ax.set_title(title)
     return figure
@@ -136,15 +148,16 @@ def draw_curves() -> Figure:
     """As figure 4 of the paper: loss against queries."""
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     problem = problems.Ellipsoid(30, condition=10.0)
-    task = Task(lambda x: float(problem.losses(x)[0]), problem.start(seed=0), lr=0.01, radius=0.01, num_steps=200)
-    queries = 2.0 * np.arange(task.num_steps + 1)
+    task = Task(lambda x: float(problem.losses(x)[0]), problem.start(seed=0), lr=0.01, radius=0.01, num_queries=400)
+    shared, tuned = protocols(task, [*PAPER, "SPSA-GC"]).items()
+    tuned[1]["recommended"] = 1.0  # as it comes
     axes = figure.subplots(1, 2, sharey=True)
-    for ax, (title, steps) in zip(axes, task.protocols().items(), strict=True):
+    for ax, (title, steps) in zip(axes, (shared, tuned), strict=True):
         curves = {
             f"{name}, step {lr:.2g}": np.array([task.losses(name, lr, seed) for seed in SEEDS])
             for name, lr in steps.items()
         }
-        plotting.plot_curves(queries, curves, ax=ax)
+        plotting.plot_curves(task.queries, curves, ax=ax)
         ax.set(title=title, yscale="log")
     return figure
 

@@ -38,6 +38,6 @@ def test_the_script_writes_every_picture_of_the_page(gallery, tmp_path):
 
 def test_the_tuning_takes_the_better_of_two_steps(gallery):
     """On half of x^2 in one dimension, 1 - lr is left of x after each step: 0.8 of it after 0.2, 0.5 after 0.5."""
-    task = gallery.Task(lambda x: float(x @ x) / 2, gallery.np.ones(1), lr=0.2, radius=0.1, num_steps=4)
+    task = gallery.Task(lambda x: float(x @ x) / 2, gallery.np.ones(1), lr=0.2, radius=0.1, num_queries=8)
     assert task.losses("SPSA", 0.5, seed=0) == pytest.approx([0.5 * 0.25**k for k in range(5)])
     assert task.best_step("SPSA") == pytest.approx(0.4)
