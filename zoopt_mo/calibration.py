@@ -57,9 +57,9 @@ def calibrate(
     r"""Measure noise, then the radius at which curvature stands out of it, then the step that the curvature allows.
 
     The loss is asked ``num_repeats`` times at the parameters; their standard deviation is the noise :math:`\sigma`
-    (no less than the rounding of the loss in the parameters' precision). From ``radius`` on, pairs of fourfold radius follow until the
-    second difference exceeds :math:`100\,\sigma` and the pair differs at all; the radius is then set back to where the
-    two are equal:
+    (no less than the rounding of the loss in the parameters' precision). From ``radius`` on, pairs of fourfold radius
+    follow until the second difference exceeds :math:`100\,\sigma`; the radius is then set back to where the two are
+    equal:
 
     .. math:: c = 10 \sqrt{\sigma / T}, \qquad T = \left|\frac{L_+ + L_- - 2 \bar L}{c^2}\right|,
         \qquad a = \frac{1}{2T}
@@ -128,8 +128,8 @@ def _grow(
         direction = rademacher(theta.size, seed, number)
         probes = [Combination([(side * radius, direction)]) for side in (1.0, -1.0)]
         plus, minus = box.losses_at(theta, probes)
-        second = abs(plus + minus - 2 * value)
-        if (second > _STANDS_OUT * floor and plus != minus) or radius >= max_radius:
+        second = abs(float(plus + minus) - 2 * value)
+        if second > _STANDS_OUT * floor or radius >= max_radius:
             return radius, second
         radius, number = min(_GROWTH * radius, max_radius), number + 1
 
