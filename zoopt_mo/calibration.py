@@ -21,7 +21,6 @@ from zoopt_mo.sampling import rademacher
 Function = Callable[[npt.NDArray[np.float64]], Any]
 
 _GROWTH = 4.0  # of the radius, from one pair to the next
-_STANDS_OUT = 100.0  # second difference over noise at the radius chosen: 10 squared
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ def calibrate(
     *,
     radius: float = 1e-3,
     max_radius: float = 1.0,
+    contrast: float = 7.0,
     num_repeats: int = 6,
     seed: int = 0,
 ) -> Calibration:
@@ -58,10 +58,10 @@ def calibrate(
 
     The loss is asked ``num_repeats`` times at the parameters; their standard deviation is the noise :math:`\sigma`
     (no less than the rounding of the loss in the parameters' precision). From ``radius`` on, pairs of fourfold radius
-    follow until the second difference exceeds :math:`100\,\sigma`; the radius is then set back to where the two are
-    equal:
+    follow until the second difference exceeds :math:`r^2 \sigma`, with :math:`r` the ``contrast``; the radius is then
+    set back to where the two are equal:
 
-    .. math:: c = 10 \sqrt{\sigma / T}, \qquad T = \left|\frac{L_+ + L_- - 2 \bar L}{c^2}\right|,
+    .. math:: c = r \sqrt{\sigma / T}, \qquad T = \left|\frac{L_+ + L_- - 2 \bar L}{c^2}\right|,
         \qquad a = \frac{1}{2T}
 
     Without noise this is ``radius``. A loss that rounds its values away below some change (8-bit pictures, whole-number
@@ -75,6 +75,8 @@ def calibrate(
         parameters: Where to look: what the black box's loss depends on, or the function's argument ``[p]``.
         radius: Smallest radius, in the units of theta.
         max_radius: Largest radius.
+        contrast: Square root of the second difference over the noise at the radius found; larger for a loss that is
+            close to quadratic, smaller for one that bends soon.
         num_repeats: Queries at the same place, at least 2.
         seed: Seed of the directions of the pairs.
 
@@ -98,6 +100,7 @@ def calibrate(
     check_positive("radius", radius)
     if check_positive("max_radius", max_radius) < radius:
         raise ValueError(f"`max_radius` must be at least `radius`, {radius}, got {max_radius}.")
+    wanted = check_positive("contrast", contrast) ** 2
     check_count("num_repeats", num_repeats, least=2)
     check_seed("seed", seed)
     box, theta = _as_box(black_box, parameters)
@@ -106,12 +109,12 @@ def calibrate(
     repeats = box.losses_at(theta, [centre] * num_repeats)
     noise = float(repeats.std(ddof=1))
     value = float(repeats.mean())
-    floor = max(noise, torch.finfo(theta.dtype).eps * abs(value))
-    found, second = _grow(box, theta, radius, max_radius, value, floor, seed)
+    wanted *= max(noise, torch.finfo(theta.dtype).eps * abs(value))
+    found, second = _grow(box, theta, radius, max_radius, value, wanted, seed)
     curvature = second / found**2
     return Calibration(
         noise=noise,
-        radius=max(radius, found * _set_back(floor, second)),
+        radius=max(radius, found * _set_back(wanted, second)),
         curvature=curvature,
         lr=0.5 / curvature if curvature > 0 else 0.0,
         value=value,
@@ -120,7 +123,7 @@ def calibrate(
 
 
 def _grow(
-    box: BlackBox, theta: Parameters, radius: float, max_radius: float, value: float, floor: float, seed: int
+    box: BlackBox, theta: Parameters, radius: float, max_radius: float, value: float, wanted: float, seed: int
 ) -> tuple[float, float]:
     """The first radius whose second difference stands out, or the last one, and the size of that difference."""
     number = 0
@@ -129,18 +132,18 @@ def _grow(
         probes = [Combination([(side * radius, direction)]) for side in (1.0, -1.0)]
         plus, minus = box.losses_at(theta, probes)
         second = abs(float(plus + minus) - 2 * value)
-        if second > _STANDS_OUT * floor or radius >= max_radius:
+        if second > wanted or radius >= max_radius:
             return radius, second
         radius, number = min(_GROWTH * radius, max_radius), number + 1
 
 
-def _set_back(floor: float, second: float) -> float:
+def _set_back(wanted: float, second: float) -> float:
     """The factor of the radius at which the second difference would be what is asked for.
 
     The radius before fell short of that, so a factor below one over the growth means that it fell short by rounding of
     the loss instead, or that the first radius was enough: then the radius stays.
     """
-    factor = math.sqrt(_STANDS_OUT * floor / second) if second > 0 else 1.0
+    factor = math.sqrt(wanted / second) if second > 0 else 1.0
     return factor if 1 / _GROWTH <= factor <= 1 else 1.0
 
 

@@ -109,5 +109,7 @@ def _noise(kind: Noise, sd: float, seed: int) -> Callable[[Array], Array]:
 def scale(task: Task) -> tuple[float, float]:
     """Curvature at a start and a radius, by which the grids of all methods are set: a calibration on a tuning seed."""
     oracle = Oracle(task, seed=1000)
-    found = zo.calibrate(lambda x: float(oracle.losses(x[None])[0]), oracle.start, num_repeats=20, seed=1000)
+    found = zo.calibrate(
+        lambda x: float(oracle.losses(x[None])[0]), oracle.start, contrast=10, num_repeats=20, seed=1000
+    )
     return found.curvature, found.radius

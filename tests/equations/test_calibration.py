@@ -57,12 +57,14 @@ def test_the_noise_is_the_spread_of_the_repeats_and_the_radius_stands_out_of_it(
     """Repeats of +-0.01: sigma = 0.01 sqrt(4/3) = 0.0115.
 
     Second differences 400 c^2 at 0.001, 0.004, 0.016 and 0.064 are 0.0004, 0.0064, 0.1 and 1.6; the last is the first
-    above 100 sigma. Set back: c = 10 sqrt(0.0115 / 400) = 0.0537.
+    above 49 sigma. Set back: c = 7 sqrt(0.0115 / 400) = 0.0376; at a contrast of 10 it is 0.0537.
     """
     sigma = 0.01 * math.sqrt(4 / 3)
     found = zo.calibrate(Counted(bowl, [0.01, -0.01, 0.01, -0.01]), START, num_repeats=4)
     assert found.noise == pytest.approx(sigma)
-    assert found.radius == pytest.approx(10 * math.sqrt(sigma / 400))
+    assert found.radius == pytest.approx(7 * math.sqrt(sigma / 400))
+    wider = zo.calibrate(Counted(bowl, [0.01, -0.01, 0.01, -0.01]), START, num_repeats=4, contrast=10)
+    assert wider.radius == pytest.approx(10 * math.sqrt(sigma / 400))
     assert found.curvature == pytest.approx(400.0)
     assert found.lr == pytest.approx(1 / 800)
     assert found.value == pytest.approx(bowl(START))
@@ -103,13 +105,13 @@ def test_where_the_loss_is_rounded_to_whole_numbers_the_pair_differs_at_the_radi
 
 
 def test_in_single_precision_the_second_difference_stands_out_of_rounding():
-    """Squares at 100: loss 40000, rounding 2^-23 of it, 0.0048, curvature 8: c = 10 sqrt(0.0048 / 8) = 0.24 or more."""
+    """Squares at 100: loss 40000, rounding 2^-23 of it, 0.0048, curvature 8: c = 7 sqrt(0.0048 / 8) = 0.17 or more."""
     theta = torch.full((4,), 100.0)
     theta[0] = 101.0  # no signs that add up to zero
     box = zo.BlackBox(lambda: float(theta.square().sum()), estimator=zo.SPSA(radius=0.1))
     found = zo.calibrate(box, theta)
     assert found.noise == 0.0
-    assert found.radius >= 0.99 * 10 * math.sqrt(2**-23 * 40_000 / 8)
+    assert found.radius >= 0.99 * 7 * math.sqrt(2**-23 * 40_000 / 8)
 
 
 def test_single_precision_measures_the_curvature_where_rounding_leaves_it():
