@@ -20,7 +20,7 @@ BUDGET = 3_000
 GOAL = 0.1
 EXACT_STEPS = 300
 RADIUS = 1e-2
-MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of one over the black box's curvature
+MULTIPLES = (0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of one over the black box's curvature
 WHITE_STEPS = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 

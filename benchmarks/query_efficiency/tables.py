@@ -160,13 +160,23 @@ def _intervals(cells: Sequence[Cell]) -> Iterator[str]:
         if them:
             ratio, low, high = with_interval(main, them)
             worst = worst_problem(main, them)
-            yield f"  {peer:<24}{ratio:5.2f} ({low:.2f}-{high:.2f}); ours over theirs on the worst problem {worst:.2f}"
+            clean, noisy = (_only(main, them, noise) for noise in ("none", "additive"))
+            yield (
+                f"  {peer:<24}{ratio:5.2f} ({low:.2f}-{high:.2f}); without noise {clean:.2f}, with additive noise "
+                f"{noisy:.2f}; ours over theirs on the worst problem {worst:.2f}"
+            )
     mixed = pick(cells, OURS, "mixed")
     for method in MIXED_METHODS:
         them = pick(cells, method, "mixed")
         if them and method != OURS:
             ratio, low, high = with_interval(mixed, them)
             yield f"  {method + ', mixed':<24}{ratio:5.2f} ({low:.2f}-{high:.2f})"
+
+
+def _only(ours: dict[Key, Cell], theirs: dict[Key, Cell], noise: str) -> float:
+    """Geometric mean of their queries over ours under one kind of noise."""
+    found = [ratio for (_, kind, _), ratio in ratios(ours, theirs).items() if kind == noise]
+    return 1 / geomean(found)
 
 
 def _same_step(cells: Sequence[Cell]) -> Iterator[str]:
