@@ -1,7 +1,8 @@
 """How many queries each method needs to reach a goal, and whether zo.recommended needs fewer.
 
 Every method's step is tuned on two seeds, with the same grid size, and run on others. Cells that are done are kept in a
-file and found again, so the command can be stopped and called again. The last line is one JSON object.
+file and found again, so the command can be stopped and called again; the cells of the full form come with the
+repository, and ``--fresh`` runs them anew (the better part of an hour on two cores). The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = "query_efficiency_quick" if options.quick else "query_efficiency"
     num_seeds = options.seeds or (3 if options.quick else 10)
     options.results.mkdir(parents=True, exist_ok=True)
-    cells = _run(options.quick, num_seeds, options.workers, options.results / f"{name}_runs.jsonl")
+    file = options.results / f"{name}_runs.jsonl"
+    if options.fresh:
+        file.unlink(missing_ok=True)
+    cells = _run(options.quick, num_seeds, options.workers, file)
     text = report(cells)
     (options.results / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
     write_csv(cells, options.results / f"{name}.csv")
@@ -52,6 +56,7 @@ def _run(quick: bool, num_seeds: int, workers: int, file: Path) -> list[Cell]:  
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="three problems and three seeds, some minutes")
+    parser.add_argument("--fresh", action="store_true", help="run every cell anew, kept ones too")
     parser.add_argument("--seeds", type=int, default=None, help="seeds of each run")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
