@@ -1,10 +1,9 @@
-"""Objectives: black boxes that are queried, white boxes whose gradient is exact."""
+"""Black boxes: losses that are known by their values, every one a query."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,47 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zoopt_mo._checks import check_between, check_count, check_positive
-from zoopt_mo.directions import Combination, DenseDirection
+from zoopt_mo._checks import check_between, check_count
+from zoopt_mo.directions import Combination
 from zoopt_mo.estimators import Estimator
+from zoopt_mo.estimators._base import check_estimator
+from zoopt_mo.objectives._base import Evaluation, Objective
+from zoopt_mo.objectives._white_box import WhiteBox
 from zoopt_mo.parameters import Parameters
 
 Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What one objective says at theta.
-
-    Args:
-        value: Its loss.
-        gradient: Its gradient, exact or estimated, of size ``p``.
-        gain: Factor ``1 + I_k`` of the step along an estimated gradient; 1 for an exact one.
-        cosine: Cosine between the raw and the improved estimate, None where nothing was improved.
-        num_queries: Black-box queries that this took.
-    """
-
-    value: float
-    gradient: Combination
-    gain: float = 1.0
-    cosine: float | None = None
-    num_queries: int = 0
-
-
-class Objective:
-    """A loss to be made small. Use :class:`BlackBox` or :class:`WhiteBox`.
-
-    Args:
-        name: Its name in reports and messages.
-        step_factor: Factor of its gradient in the step, positive. An estimate is longer than an exact gradient by about
-            the square root of ``p``, so one common step size seldom serves both.
-        max_norm: Its gradient is scaled down to this length where it is longer; None leaves it.
-    """
-
-    def __init__(self, name: str, step_factor: float, max_norm: float | None) -> None:
-        self.name = name
-        self.step_factor = check_positive("step_factor", step_factor)
-        self.max_norm = None if max_norm is None else check_positive("max_norm", max_norm)
 
 
 class BlackBox(Objective):
@@ -107,12 +74,10 @@ class BlackBox(Objective):
         super().__init__(name, step_factor, max_norm)
         if (loss is None) == (render is None) or (render is None) != (judge is None):
             raise TypeError("`BlackBox` needs either `loss`, or both `render` and `judge`.")
-        if not isinstance(estimator, Estimator):
-            raise TypeError(f"`estimator` must be an Estimator, got {type(estimator).__name__}.")
         if prior is not None and not isinstance(prior, WhiteBox):
             raise TypeError(f"`prior` must be a WhiteBox, got {type(prior).__name__}.")
         self.loss, self.render, self.judge = loss, render, judge
-        self.estimator = estimator
+        self.estimator = check_estimator(estimator)
         self.prior = prior
         self.skip_below = check_between("skip_below", skip_below, 0.0, 1.0, interval="[0, 1)")
         self.max_skips = check_count("max_skips", max_skips)
@@ -236,76 +201,6 @@ class BlackBox(Objective):
         if wrong.size:
             raise ValueError(f"Losses of {self.name!r} must be finite, got {values[wrong[0]]} at probe {wrong[0]}.")
         return values
-
-
-class WhiteBox(Objective):
-    """A loss whose gradient is exact: by autograd, or by a function of the user's.
-
-    Args:
-        loss: Returns the loss at the present parameters; a tensor with its graph unless ``grad`` is given.
-            In :func:`zoopt_mo.minimize` both functions take ``x``.
-        grad: Returns the gradient ``[p]`` at the present parameters, for losses without autograd.
-        name: Its name in reports and messages.
-        step_factor: Factor of its gradient in the step.
-        max_norm: Its gradient is scaled down to this length where it is longer.
-
-    Example:
-        >>> import torch
-        >>> import zoopt_mo as zo
-        >>> theta = torch.zeros(2, requires_grad=True)
-        >>> evaluation = zo.WhiteBox(lambda: ((theta - 1) ** 2).sum()).evaluate(zo.Parameters(theta))
-        >>> evaluation.value, evaluation.gradient.dense().tolist()
-        (2.0, [-2.0, -2.0])
-    """
-
-    def __init__(
-        self,
-        loss: Callable[..., Tensor | float],
-        *,
-        grad: Callable[..., npt.ArrayLike] | None = None,
-        name: str = "white box",
-        step_factor: float = 1.0,
-        max_norm: float | None = None,
-    ) -> None:
-        super().__init__(name, step_factor, max_norm)
-        self.loss, self.grad = loss, grad
-
-    def evaluate(self, parameters: Parameters) -> Evaluation:
-        """Value and exact gradient at theta; ``.grad`` stays as it is. Costs no query.
-
-        Args:
-            parameters: The parameters to differentiate by.
-
-        Raises:
-            ValueError: If value or gradient is not finite, has the wrong shape, or does not depend on the parameters.
-        """
-        value, gradient = self._by_autograd(parameters) if self.grad is None else self._by_function(parameters)
-        if not np.isfinite(value) or not bool(gradient.isfinite().all()):
-            raise ValueError(f"Loss and gradient of {self.name!r} must be finite, got a loss of {value}.")
-        return Evaluation(value, Combination([(1.0, DenseDirection(gradient))]))
-
-    def _by_autograd(self, parameters: Parameters) -> tuple[float, Tensor]:
-        with torch.enable_grad():
-            value = self.loss()
-            value = value.reshape(()) if isinstance(value, Tensor) and value.numel() == 1 else value
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            raise TypeError(f"`loss` of {self.name!r} must return a tensor of one number, or `grad` must be given.")
-        inputs = [tensor for tensor in parameters.tensors if tensor.requires_grad]
-        if not value.requires_grad or len(inputs) != len(parameters.tensors):
-            raise ValueError(f"`loss` of {self.name!r} must depend on parameters that require a gradient.")
-        parts = torch.autograd.grad(value, inputs, allow_unused=True, materialize_grads=True)
-        return float(value.detach()), torch.cat([part.reshape(-1) for part in parts])
-
-    def _by_function(self, parameters: Parameters) -> tuple[float, Tensor]:
-        if self.grad is None:
-            raise TypeError(f"`grad` of {self.name!r} must be given.")
-        gradient = torch.as_tensor(np.asarray(self.grad()), dtype=parameters.dtype, device=parameters.device)
-        if gradient.shape != (parameters.size,):
-            raise ValueError(
-                f"`grad` of {self.name!r} must return shape [{parameters.size}], got {list(gradient.shape)}."
-            )
-        with torch.no_grad():
-            return float(self.loss()), gradient
 
 
 def _as_list(losses: Sequence[float] | Tensor | npt.NDArray[Any]) -> list[Any]:
