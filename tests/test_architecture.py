@@ -19,7 +19,8 @@ APPLICATION = ROOT / "examples" / "privacy_mllm"
 LAYERS = (
     ("_checks", "directions", "sampling", "parameters", "gains"),
     ("estimators", "scalarizers", "pareto"),
-    ("objectives", "evaluation", "ledger", "budget"),
+    ("evaluation", "ledger", "budget"),
+    ("objectives",),
     ("backward", "calibration", "recommended"),
     ("minimize", "problems"),
     ("front", "search"),

@@ -22,6 +22,7 @@ from zoopt_mo.estimators import (
     PriorGuided,
     TuningFree,
 )
+from zoopt_mo.evaluation import Failure, QueryError, Reply, Usage
 from zoopt_mo.front import FrontResult, simplex_weights, trace_front
 from zoopt_mo.gains import SpallGains
 from zoopt_mo.minimize import minimize
@@ -70,6 +71,7 @@ __all__ = [
     "Estimator",
     "Evaluation",
     "EvolutionStrategy",
+    "Failure",
     "FrontResult",
     "GradientCorrection",
     "Momentum",
@@ -80,6 +82,8 @@ __all__ = [
     "ParetoArchive",
     "PriorGuided",
     "QLearning",
+    "QueryError",
+    "Reply",
     "Scalarizer",
     "Search",
     "SignDirection",
@@ -88,6 +92,7 @@ __all__ = [
     "StepReport",
     "Tchebycheff",
     "TuningFree",
+    "Usage",
     "WeightedSum",
     "WhiteBox",
     "backward",

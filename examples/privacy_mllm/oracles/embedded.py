@@ -27,6 +27,9 @@ class EmbeddedOracle:
         model: The model; None for the shipped one.
     """
 
+    name = "embedded"
+    concurrency = None
+
     def __init__(self, model: TinyMLLM | None = None) -> None:
         self._model = (load_tiny_mllm() if model is None else model).eval()
         self.num_calls = 0
