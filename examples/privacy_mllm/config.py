@@ -8,7 +8,7 @@ from typing import Any
 INITS = ("warm", "identity")
 ESTIMATORS = ("critical-history", "spsa")
 SCALARIZERS = ("augmented-tchebycheff", "tchebycheff", "weighted-sum")
-UTILITY_LOSSES = ("logprob", "text")
+UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
 PRIVACY_LOSSES = ("reverse_kl", "uniform_bce")
 
 
@@ -34,7 +34,9 @@ class TrainConfig:
     estimator: str = _setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)
     scalarizer: str = _setting("augmented-tchebycheff", "how the two losses become one", choices=SCALARIZERS)
     utility_loss: str = _setting(
-        "logprob", "loss of an answer: its log-probability, or right/wrong", choices=UTILITY_LOSSES
+        "logprob",
+        "loss of an answer; what the service tells decides how smooth it can be",
+        choices=UTILITY_LOSSES,
     )
     privacy_loss: str = _setting("reverse_kl", "loss of privacy, by the reviewer's verdict", choices=PRIVACY_LOSSES)
     batch: int = _setting(16, "clips in each query's mean (one call a clip)")

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.evaluate import Results, Row
-from privacy_mllm.losses import same_words
 from privacy_mllm.methods.protocol import Anonymizer
+from privacy_mllm.metrics import same_words
 from privacy_mllm.oracles.protocol import Answer, Oracle
 from privacy_mllm.train import StepRecord
 

@@ -12,6 +12,10 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 _ARTICLES = frozenset({"a", "an", "the"})
+_DIGITS = {"none": "0"} | {
+    word: str(number)
+    for number, word in enumerate("zero one two three four five six seven eight nine ten".split())  # noqa: SIM905
+}
 _PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation.replace("'", ""), " "))
 
 
@@ -131,6 +135,49 @@ def accuracy(answers: Sequence[str], accepted: Sequence[Sequence[str]]) -> float
     return 100 * sum(right) / len(answers)
 
 
+def vqa_accuracy(answer: str, people: Sequence[str], *, leave_one_out: bool = True) -> float:
+    r"""How well an answer agrees with the answers of several people, ten of them in VQA and OK-VQA.
+
+    .. math:: \frac{1}{n} \sum_{i} \min\left(\frac{\#\{j \neq i : a_j = a\}}{3}, 1\right)
+
+    as in the official evaluation, which compares with each group of nine; without `leave_one_out` the rule as it is
+    often quoted, :math:`\min(\#\{j : a_j = a\} / 3, 1)`. Answers are compared by :func:`normalise_answer` with
+    "two" and "2" the same; the official table of contractions ("dont") is left out.
+
+    Args:
+        answer: What the model said.
+        people: What each person said, repetitions kept, ``[n]``.
+        leave_one_out: Whether each person in turn is left out.
+
+    Returns:
+        Between 0 and 1.
+
+    Raises:
+        ValueError: If there are no people.
+
+    Example:
+        >>> vqa_accuracy("2", ["two", "two", "three", "three", "three", "three", "four", "four", "four", "four"])
+        0.6
+        >>> round(vqa_accuracy("2", ["two", "two", "three", "three"], leave_one_out=False), 4)
+        0.6667
+
+    Reference:
+        Antol et al. (2015), "VQA: Visual Question Answering", ICCV, section 3; https://visualqa.org/evaluation.html.
+    """
+    if not people or isinstance(people, str):
+        raise ValueError(f"`people` must be a non-empty sequence of answers, got {people!r}.")
+    agree = [_vqa_words(answer) == _vqa_words(said) for said in people]
+    matches = sum(agree)
+    if not leave_one_out:
+        return min(matches / 3, 1.0)
+    return sum(min((matches - own) / 3, 1.0) for own in agree) / len(people)
+
+
+def same_words(first: str, second: str) -> bool:
+    """Whether two answers are the same as the reported accuracy sees it: case, articles and punctuation aside."""
+    return normalise_answer(first) == normalise_answer(second)
+
+
 def normalise_answer(text: str) -> str:
     """An answer as it is compared: lower case, no punctuation, no article, single spaces.
 
@@ -138,6 +185,10 @@ def normalise_answer(text: str) -> str:
     """
     words = text.lower().translate(_PUNCTUATION).split()
     return " ".join([word for word in words if word not in _ARTICLES] or words)
+
+
+def _vqa_words(text: str) -> str:
+    return " ".join(_DIGITS.get(word, word) for word in normalise_answer(text).split())
 
 
 def _checked(scores: npt.ArrayLike, labels: npt.ArrayLike, *, dimensions: int) -> tuple[FloatArray, FloatArray]:

@@ -19,11 +19,12 @@ from torch.nn import functional as F
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss, utility_loss
+from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss
 from privacy_mllm.models.reviewer import load_reviewer
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.reviewing import draw_frames
+from privacy_mllm.utility import check_targets, utility_loss
 from privacy_mllm.weights import load_weights
 
 PROBES_A_STEP = 2
@@ -189,6 +190,7 @@ def _check_clips(config: TrainConfig, clips: Clips) -> None:
     for name, answers in zip(clips.names, clips.answers, strict=True):
         if not answers:
             raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")
+        check_targets(list(answers.values()), config.utility_loss)
     if config.question and config.question not in all_questions(clips):
         raise ValueError(f"`question` must be one of {all_questions(clips)}, got {config.question!r}.")
 

@@ -1,4 +1,4 @@
-"""The two losses: their values by hand, their bounds, their gradient."""
+"""The loss of privacy: its values by hand, its bounds, its gradient."""
 
 from __future__ import annotations
 
@@ -7,49 +7,7 @@ import math
 import pytest
 import torch
 
-from privacy_mllm.losses import LOGIT_LIMIT, PRIVACY_IDEAL, UTILITY_BOUND, privacy_loss, utility_loss
-from privacy_mllm.oracles.protocol import Answer
-
-
-def _answer(text: str = "waving", **probabilities: float) -> Answer:
-    return Answer(text, {word: math.log(value) for word, value in probabilities.items()})
-
-
-def test_logprob_loss_is_the_surprise_of_the_right_answer() -> None:
-    losses = utility_loss([_answer(waving=0.5, sitting=0.5), _answer(waving=0.9, sitting=0.1)], [("sitting",)] * 2)
-    assert losses.tolist() == pytest.approx([math.log(2), math.log(10)])
-
-
-def test_logprobs_are_normalised_over_the_candidates() -> None:
-    loss = utility_loss([_answer(waving=0.3, sitting=0.1)], [("waving",)])
-    assert loss.item() == pytest.approx(-math.log(0.75))
-
-
-def test_the_best_accepted_answer_counts() -> None:
-    loss = utility_loss([_answer(sofa=0.2, couch=0.8)], [("sofa", "couch")])
-    assert loss.item() == pytest.approx(-math.log(0.8))
-
-
-@pytest.mark.parametrize("answer", [_answer(waving=1.0, sitting=1e-30), _answer(waving=1.0)])
-def test_logprob_loss_is_bounded(answer: Answer) -> None:
-    assert utility_loss([answer], [("sitting",)]).item() == UTILITY_BOUND
-
-
-def test_text_loss_ignores_case_and_space() -> None:
-    answers = [Answer("  A  Ball "), Answer("a cup")]
-    assert utility_loss(answers, [("a ball",), ("a ball",)], kind="text").tolist() == [0.0, 1.0]
-
-
-def test_missing_logprobs_name_the_way_out() -> None:
-    with pytest.raises(ValueError, match='use kind="text"'):
-        utility_loss([Answer("waving")], [("waving",)])
-
-
-def test_utility_loss_rejects_unknown_kinds_and_unequal_lengths() -> None:
-    with pytest.raises(ValueError, match="`kind` must be"):
-        utility_loss([], [], kind="bleu")
-    with pytest.raises(ValueError, match="`targets` must have one entry an answer, got 0 for 1 answers"):
-        utility_loss([Answer("waving")], [])
+from privacy_mllm.losses import LOGIT_LIMIT, PRIVACY_IDEAL, privacy_loss
 
 
 def test_uniform_bce_by_hand() -> None:

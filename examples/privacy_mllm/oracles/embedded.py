@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privacy_mllm.data.world import CANDIDATES
-from privacy_mllm.losses import same_words
+from privacy_mllm.metrics import same_words
 from privacy_mllm.models.tiny_mllm import FRAMES, SIZE, TinyMLLM, load_tiny_mllm
 from privacy_mllm.oracles.protocol import Answer
 
