@@ -21,7 +21,7 @@ LAYERS = (
     ("estimators", "scalarizers", "pareto"),
     ("evaluation", "ledger", "budget"),
     ("objectives",),
-    ("backward", "calibration", "recommended"),
+    ("backward", "calibration", "recommended", "checkpoint"),
     ("minimize", "problems"),
     ("front", "search"),
     ("plotting",),

@@ -3,6 +3,7 @@
 from zoopt_mo import problems as problems
 from zoopt_mo.backward import StepReport, backward
 from zoopt_mo.calibration import Calibration, calibrate
+from zoopt_mo.checkpoint import load_checkpoint, save_checkpoint
 from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection
 from zoopt_mo.estimators import (
     RGE,
@@ -22,11 +23,12 @@ from zoopt_mo.estimators import (
     PriorGuided,
     TuningFree,
 )
-from zoopt_mo.evaluation import Failure, QueryError, Reply, Usage
+from zoopt_mo.evaluation import Failure, Judge, QueryError, Reply, Usage, concurrent, parallel, payload_key
 from zoopt_mo.front import FrontResult, simplex_weights, trace_front
 from zoopt_mo.gains import SpallGains
+from zoopt_mo.ledger import Ledger, LedgerReader
 from zoopt_mo.minimize import minimize
-from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
+from zoopt_mo.objectives import Batch, BlackBox, Evaluation, Objective, QueryPolicy, WhiteBox
 from zoopt_mo.parameters import Parameters
 from zoopt_mo.pareto import ParetoArchive, dominates, epsilon_indicator, hypervolume, igd_plus, non_dominated
 from zoopt_mo.recommended import recommended
@@ -58,6 +60,7 @@ __all__ = [
     "AugmentedAchievement",
     "AugmentedTchebycheff",
     "Averaging",
+    "Batch",
     "BlackBox",
     "Calibration",
     "CentredBlock",
@@ -74,6 +77,9 @@ __all__ = [
     "Failure",
     "FrontResult",
     "GradientCorrection",
+    "Judge",
+    "Ledger",
+    "LedgerReader",
     "Momentum",
     "Normalized",
     "Objective",
@@ -83,6 +89,7 @@ __all__ = [
     "PriorGuided",
     "QLearning",
     "QueryError",
+    "QueryPolicy",
     "Reply",
     "Scalarizer",
     "Search",
@@ -97,19 +104,24 @@ __all__ = [
     "WhiteBox",
     "backward",
     "calibrate",
+    "concurrent",
     "dominates",
     "epsilon_indicator",
     "gaussian",
     "hadamard",
     "hypervolume",
     "igd_plus",
+    "load_checkpoint",
     "minimize",
     "minimize_by_search",
     "non_dominated",
+    "parallel",
+    "payload_key",
     "rademacher",
     "reciprocal_weights",
     "recommended",
     "register_envs",
+    "save_checkpoint",
     "segmented_uniform",
     "simplex_weights",
     "sphere",

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zoopt_mo.evaluation import Failure
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters, ParameterSource
 from zoopt_mo.scalarizers import Scalarizer
@@ -32,6 +33,7 @@ class StepReport:
         gains: The factors ``1 + I_k`` ``[n]``.
         gradient_norms: Length of each gradient before clipping ``[n]``.
         queries: Black-box queries of the step ``[n]``.
+        failures: The queries that failed, of all objectives.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class StepReport:
     gains: tuple[float, ...]
     gradient_norms: tuple[float, ...]
     queries: tuple[int, ...]
+    failures: tuple[Failure, ...] = ()
 
     @property
     def num_queries(self) -> int:
@@ -62,8 +65,8 @@ def backward(
     with :math:`g_i` exact for white boxes and estimated for black boxes, and :math:`f_i` the objective's step factor.
     With :class:`zoopt_mo.AugmentedTchebycheff` this is equation 11. Costs the queries of each black box's estimator.
     A black box with ``skip_below`` costs none where its share of the weights, at its last value and the white boxes'
-    new ones, is smaller. Parameters are restored bit for bit after probing; if anything fails, ``.grad``, all
-    estimators and the scalarizer are as before.
+    new ones, is smaller. Parameters are restored bit for bit after probing. A failed query is left out of the estimate
+    with all that is compared with it; if the step fails, ``.grad``, all estimators and the scalarizer are as before.
 
     Args:
         objectives: Black and white boxes ``[n]``.
@@ -76,7 +79,9 @@ def backward(
 
     Raises:
         TypeError: If an objective is neither black nor white, or ``parameters`` is an array, which has no ``.grad``.
-        ValueError: If there is no objective, two share an estimator, or a loss, weight or gradient is not finite.
+        ValueError: If there is no objective, two share an estimator, or a white box's loss, a weight or a gradient is
+            not finite.
+        RuntimeError: If more queries in a row fail than a black box's policy bears.
 
     Example:
         >>> import torch
@@ -113,17 +118,17 @@ def backward(
         gains=tuple(evaluation.gain for evaluation in evaluations),
         gradient_norms=tuple(norms),
         queries=tuple(evaluation.num_queries for evaluation in evaluations),
+        failures=tuple(failure for evaluation in evaluations for failure in evaluation.failures),
     )
 
 
 def _evaluate(objectives: Sequence[Objective], scalarizer: ScalarizeFunction, theta: Parameters) -> list[Evaluation]:
-    """White boxes first, then all queries, then the estimates: a white box that fails costs no query."""
+    """White boxes first: one that fails costs no query."""
     whites = {id(box): box.evaluate(theta) for box in objectives if isinstance(box, WhiteBox)}
     skipped = _skippable(objectives, scalarizer, whites)
     asked = [box for box in objectives if isinstance(box, BlackBox) and id(box) not in skipped]
-    losses = {id(box): box.query(theta) for box in asked}
     exact = [evaluation.gradient for evaluation in whites.values()]
-    blacks = {id(box): box.conclude(losses[id(box)], exact) for box in asked}
+    blacks = {id(box): box.evaluate(theta, exact) for box in asked}
     blacks |= {id(box): box.skip() for box in objectives if isinstance(box, BlackBox) and id(box) in skipped}
     return [(whites | blacks)[id(box)] for box in objectives]
 
@@ -155,7 +160,8 @@ def _states_kept_on_failure(objectives: Sequence[Objective], scalarizer: Scalari
         yield
     except BaseException:
         for box, state in zip(boxes, states, strict=True):
-            box.load_state_dict({**state, "num_queries": box.num_queries})  # what was paid stays counted
+            paid = box.num_queries  # what was paid stays counted
+            box.load_state_dict({**state, "num_queries": paid, "num_reported": paid})
         module.load_state_dict(running)
         raise
 

@@ -84,7 +84,8 @@ def calibrate(
         The findings.
 
     Raises:
-        ValueError: If an argument is out of range or a loss is not finite.
+        ValueError: If an argument is out of range.
+        RuntimeError: If too many queries fail.
 
     Example:
         >>> import numpy as np
@@ -107,6 +108,9 @@ def calibrate(
     before = box.num_queries
     centre = 0.0 * Combination([(1.0, rademacher(theta.size, seed, 0))])
     repeats = box.losses_at(theta, [centre] * num_repeats)
+    repeats = repeats[np.isfinite(repeats)]
+    if repeats.size < 2:
+        raise RuntimeError(f"Calibration needs two losses at the parameters, but {repeats.size} of {num_repeats} came.")
     noise = float(repeats.std(ddof=1))
     value = float(repeats.mean())
     wanted *= max(noise, torch.finfo(theta.dtype).eps * abs(value))
@@ -126,12 +130,17 @@ def _grow(
     box: BlackBox, theta: Parameters, radius: float, max_radius: float, value: float, wanted: float, seed: int
 ) -> tuple[float, float]:
     """The first radius whose second difference stands out, or the last one, and the size of that difference."""
-    number = 0
+    number = failed = 0
     while True:
         direction = rademacher(theta.size, seed, number)
         probes = [Combination([(side * radius, direction)]) for side in (1.0, -1.0)]
         plus, minus = box.losses_at(theta, probes)
         second = abs(float(plus + minus) - 2 * value)
+        if math.isnan(second):  # a side failed
+            number, failed = number + 1, failed + 1
+            if failed > box.queries.max_failures:
+                raise RuntimeError(f"Calibration needs pairs of losses, but {failed} pairs in a row failed.")
+            continue
         if second > wanted or radius >= max_radius:
             return radius, second
         radius, number = min(_GROWTH * radius, max_radius), number + 1

@@ -10,6 +10,7 @@ coefficients and on exact whole-number inner products,
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -274,6 +275,20 @@ class Combination:
         """
         directions = map(direction_from_state, state["directions"])
         return cls(list(zip(state["coefficients"], directions, strict=True)))
+
+
+def opposite_pairs(displacements: Sequence[Combination]) -> list[tuple[int, int]]:
+    """Which displacements are the opposite of the one before, as pairs of indices.
+
+    Args:
+        displacements: Displacements ``[q]``.
+    """
+    return [
+        (index, index + 1)
+        for index, (one, other) in enumerate(itertools.pairwise(displacements))
+        if len(one.terms) == len(other.terms)
+        and all(a == -b and d is e for (a, d), (b, e) in zip(one.terms, other.terms, strict=True))
+    ]
 
 
 @functools.lru_cache(maxsize=16)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from zoopt_mo._checks import Floats, Points, check_count, check_points, check_seed, check_vector
 from zoopt_mo.backward import ScalarizeFunction
-from zoopt_mo.minimize import Function, minimize
+from zoopt_mo.minimize import minimize
+from zoopt_mo.minimize._arguments import Function
 from zoopt_mo.objectives import Objective, WhiteBox
 from zoopt_mo.pareto import epsilon_indicator, hypervolume, igd_plus, non_dominated
 from zoopt_mo.pareto._indicators import require_moocore

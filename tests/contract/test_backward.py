@@ -45,6 +45,7 @@ class Scene:
                 render=lambda: self.theta.detach().clone(),
                 judge=oracle,
                 estimator=ESTIMATORS[name](seed=seed),
+                queries=zo.QueryPolicy(max_failures=0),
                 name=f"black {seed}",
             )
             for seed, oracle in enumerate(self.oracles)
@@ -152,23 +153,23 @@ def lost(losses: list[float]) -> list[float]:
 
 
 FAULTS: dict[str, tuple[Callable[[list[float]], Any], type[Exception], str]] = {
-    "exception": (lost, LostConnectionError, r"^no answer$"),
+    "exception": (lost, RuntimeError, r"the last one at step \d, probe 0: LostConnectionError: no answer$"),
     "nan": (
         lambda losses: [losses[0], math.nan],
-        ValueError,
-        r"^Losses of 'black 1' must be finite, got nan at probe 1\.$",
+        RuntimeError,
+        r"^1 queries of 'black 1' failed in a row.*probe 1: ValueError: the loss must be finite, got nan$",
     ),
     "infinity": (
         lambda losses: [-math.inf, losses[1]],
-        ValueError,
-        r"^Losses of 'black 1' must be finite, got -inf at probe 0\.$",
+        RuntimeError,
+        r"^1 queries of 'black 1' failed in a row.*probe 0: ValueError: the loss must be finite, got -inf$",
     ),
     "one too few": (
         lambda losses: losses[:-1],
-        ValueError,
-        r"^`judge` of 'black 1' must return 2 losses, one a payload, got 1\.$",
+        RuntimeError,
+        r"ValueError: `judge` of 'black 1' must return 2 losses, one a payload, got 1\.$",
     ),
-    "no number": (lambda _losses: ["good", "bad"], ValueError, r"could not convert string to float: 'good'"),
+    "no number": (lambda _losses: ["good", "bad"], RuntimeError, r"could not convert string to float: 'good'"),
 }
 
 

@@ -169,5 +169,5 @@ def test_a_loss_that_is_not_finite_while_calibrating_is_refused():
     def nowhere(_x: np.ndarray) -> float:
         return math.inf
 
-    with pytest.raises(ValueError, match=r"^Losses of 'nowhere' must be finite, got inf at probe 0\.$"):
+    with pytest.raises(RuntimeError, match=r"^Calibration needs two losses at the parameters, but 0 of 6 came\.$"):
         run(nowhere)

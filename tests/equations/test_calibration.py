@@ -204,8 +204,16 @@ def test_what_is_no_function_is_refused():
         zo.calibrate(number, START)
 
 
-@pytest.mark.parametrize("call", [1, 6, 7])
-def test_a_loss_that_is_not_finite_is_refused_at_any_call(call):
+@pytest.mark.parametrize(("call", "num_queries"), [(1, 8), (6, 8), (7, 10)])
+def test_a_failed_query_is_left_out_and_a_failed_pair_is_asked_again(call, num_queries):
     loss = Counted(bowl, [math.nan if number == call else 0.0 for number in range(1, 9)])
-    with pytest.raises(ValueError, match=r"must be finite, got nan at probe "):
+    found = zo.calibrate(loss, START)
+    assert (found.num_queries, found.value) == (num_queries, pytest.approx(bowl(START)))
+    assert found.curvature == pytest.approx(400.0)
+
+
+@pytest.mark.parametrize("good", [1, 6])
+def test_a_loss_that_is_hardly_ever_finite_is_refused(good):
+    loss = Counted(bowl, [0.0] * good + [math.nan] * 500)
+    with pytest.raises(RuntimeError, match=r"^Calibration needs two losses|failed in a row"):
         zo.calibrate(loss, START)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from zoopt_mo._checks import check_positive
 from zoopt_mo.directions import Combination
+from zoopt_mo.evaluation import Failure
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Evaluation:
         gain: Factor ``1 + I_k`` of the step along an estimated gradient; 1 for an exact one.
         cosine: Cosine between the raw and the improved estimate, None where nothing was improved.
         num_queries: Black-box queries that this took.
+        failures: Those that failed.
     """
 
     value: float
@@ -25,6 +27,7 @@ class Evaluation:
     gain: float = 1.0
     cosine: float | None = None
     num_queries: int = 0
+    failures: tuple[Failure, ...] = ()
 
 
 class Objective:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from zoopt_mo._checks import check_between, check_count
-from zoopt_mo.directions import Combination
-from zoopt_mo.estimators import Estimator
+from zoopt_mo.directions import Combination, SignDirection
+from zoopt_mo.estimators import Estimator, NothingMeasured
 from zoopt_mo.estimators._base import check_estimator
+from zoopt_mo.evaluation import Failure, Judge, WholeJudge, parallel
+from zoopt_mo.ledger import Place
+from zoopt_mo.objectives._asking import Asker, Question
 from zoopt_mo.objectives._base import Evaluation, Objective
+from zoopt_mo.objectives._batch import Batch, mean_of_items
+from zoopt_mo.objectives._policy import QueryPolicy
 from zoopt_mo.objectives._white_box import WhiteBox
-from zoopt_mo.parameters import Parameters
+from zoopt_mo.parameters import Mover, Parameters
 
 Values = npt.NDArray[np.float64]
 
@@ -27,19 +33,27 @@ class BlackBox(Objective):
 
     Give either ``loss``, a function without arguments that is called under each probe, or ``render`` and ``judge``:
     ``render`` runs under each probe (cheap, local, such as the anonymizer's forward pass) and ``judge`` gets the
-    payloads of the whole step at once (dear, remote) and returns their losses ``[q]``. Both run without autograd.
+    payloads of the whole step at once (dear, remote) and says what each is worth. Both run without autograd.
+
+    A query that raises, or whose loss is not finite, has failed: the probes that are compared with it are left out of
+    the estimate, and it is named in the report. If none is left, new directions are asked.
 
     Args:
         loss: Returns the loss at the present parameters. In :func:`zoopt_mo.minimize` it takes ``x``.
-        render: Returns a payload made with the present parameters; it must not hold on to them.
-        judge: Takes the list of payloads ``[q]`` and returns their losses ``[q]``, in order.
+        render: Returns a payload made with the present parameters, or a :class:`zoopt_mo.Batch` of payloads whose mean
+            loss counts; it must not hold on to them. In :func:`zoopt_mo.minimize` it takes ``x``.
+        judge: Takes the list of payloads ``[q]`` and returns their losses ``[q]``, in order; or
+            :func:`zoopt_mo.parallel` or :func:`zoopt_mo.concurrent` of a function of one payload.
+        score: From a payload and what the judge said of it to the loss, where the judge says more than a number; the
+            ledger keeps what was said.
         estimator: How the gradient is estimated; one of its own for each objective.
+        queries: Where answers are kept and how many may fail.
         prior: A white box whose gradient is a guess of this one's, such as a surrogate model's loss; for a
             :class:`zoopt_mo.PriorGuided` estimator. In :func:`zoopt_mo.minimize` its functions take ``x``.
         skip_below: Share of the step's weights in [0, 1) below which :func:`zoopt_mo.backward` asks nothing and reuses
             the last estimate; 0 asks at every step.
         max_skips: Most steps in a row without a query.
-        name: Its name in reports and messages.
+        name: Its name in reports, messages and the ledger.
         step_factor: Factor of its gradient in the step.
         max_norm: Its gradient is scaled down to this length where it is longer.
 
@@ -59,11 +73,13 @@ class BlackBox(Objective):
 
     def __init__(
         self,
-        loss: Callable[..., float | Tensor] | None = None,
+        loss: Callable[..., Any] | None = None,
         *,
-        render: Callable[[], Any] | None = None,
-        judge: Callable[[list[Any]], Sequence[float] | Tensor | npt.NDArray[Any]] | None = None,
+        render: Callable[..., Any] | None = None,
+        judge: Judge | Callable[[list[Any]], Any] | None = None,
+        score: Callable[[Any, Any], float] | None = None,
         estimator: Estimator,
+        queries: QueryPolicy | None = None,
         prior: WhiteBox | None = None,
         skip_below: float = 0.0,
         max_skips: int = 5,
@@ -76,35 +92,70 @@ class BlackBox(Objective):
             raise TypeError("`BlackBox` needs either `loss`, or both `render` and `judge`.")
         if prior is not None and not isinstance(prior, WhiteBox):
             raise TypeError(f"`prior` must be a WhiteBox, got {type(prior).__name__}.")
-        self.loss, self.render, self.judge = loss, render, judge
+        self.loss, self.render, self.judge, self.score = loss, render, judge, score
         self.estimator = check_estimator(estimator)
+        self.queries = QueryPolicy() if queries is None else queries
         self.prior = prior
         self.skip_below = check_between("skip_below", skip_below, 0.0, 1.0, interval="[0, 1)")
         self.max_skips = check_count("max_skips", max_skips)
-        self.num_queries = 0
-        """Queries so far, those of failed steps included."""
         self.last: Evaluation | None = None
         """What the last step with queries said."""
-        self._num_skipped = 0
+        self.item_losses: Values = np.zeros((0, 0))
+        """Losses of the last round ``[q, b]`` where ``render`` returns batches, NaN where a query failed."""
+        self._forget()
 
-    def evaluate(self, parameters: Parameters) -> Evaluation:
+    def _forget(self) -> None:
+        self._asker = Asker(self.queries, self.score)
+        self._round = 0  # rounds of queries so far, by which the ledger knows them
+        self._num_reported = 0  # queries that evaluations have told of
+        self._num_skipped = 0
+        self.last = None
+
+    @property
+    def num_queries(self) -> int:
+        """Queries so far, those of failed steps included; not those whose answer the ledger knew from elsewhere."""
+        return self._asker.num_paid
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The queries of the last round that failed."""
+        return self._asker.failures
+
+    def evaluate(self, parameters: Parameters, exact: Sequence[Combination] = ()) -> Evaluation:
         """Query the step's probes and estimate the gradient; theta is restored bit for bit.
 
+        Where so many queries fail that nothing is measured, new directions are asked.
+
         Args:
             parameters: The parameters to probe.
+            exact: Exact gradients of the step's white boxes.
 
         Raises:
-            ValueError: If the number of losses is wrong or one is not finite.
+            ValueError: If the number of losses is wrong.
+            RuntimeError: If more queries, or rounds of queries, failed in a row than the policy bears.
         """
-        return self.conclude(self.query(parameters))
+        failures: list[Failure] = []
+        for _ in range(self.queries.max_failures + 1):
+            losses = self.query(parameters)
+            failures += self.failures
+            try:
+                return dataclasses.replace(self.conclude(losses, exact), failures=tuple(failures))
+            except NothingMeasured:
+                continue
+        raise RuntimeError(
+            f"{self.queries.max_failures + 1} rounds of queries of {self.name!r} in a row measured nothing, more than "
+            f"`max_failures` bears; the last failure: {failures[-1].error if failures else 'none'}"
+        )
 
     def query(self, parameters: Parameters) -> Values:
-        """The losses ``[q]`` at the step's probes. Querying again before :meth:`conclude` probes the same places.
+        """The losses ``[q]`` at the step's probes, NaN where a query failed.
+
+        Querying again before :meth:`conclude` probes the same places.
 
         Args:
             parameters: The parameters to probe.
         """
-        return self.losses_at(parameters, self.plan(parameters))
+        return self._measure(parameters, self.plan(parameters))
 
     def plan(self, parameters: Parameters) -> list[Combination]:
         """Where the probes of the step lie, from theta, ``[q]``; costs no query, but an evaluation of the prior.
@@ -116,18 +167,27 @@ class BlackBox(Objective):
         return self.estimator.ask(parameters.size, prior=prior)
 
     def losses_at(self, parameters: Parameters, displacements: Sequence[Combination]) -> Values:
-        """The losses ``[q]`` at given places, a query each; theta is restored bit for bit.
+        """The losses ``[q]`` at given places, a query each, NaN where it failed; theta is restored bit for bit.
 
         Args:
             parameters: The parameters to displace.
             displacements: Where to look, from theta.
         """
-        with torch.no_grad(), parameters.probing() as move:
-            payloads = [self._look(move, displacement) for displacement in displacements]
-        if self.judge is not None:
-            self.num_queries += len(payloads)
-            payloads = _as_list(self.judge(payloads))
-        return self._checked(payloads, len(displacements))
+        losses = self._measure(parameters, displacements)
+        self._round += 1
+        self._num_reported = self.num_queries
+        return losses
+
+    def value_at(self, parameters: Parameters) -> float:
+        """The loss at the parameters, NaN where the query failed; costs one query, beside those of the steps.
+
+        Args:
+            parameters: Where to look.
+        """
+        signs = SignDirection(np.zeros(-(-parameters.size // 64), dtype=np.uint64), parameters.size)
+        value = float(self._measure(parameters, [Combination([(0.0, signs)])], first=-1)[0])
+        self._num_reported = self.num_queries
+        return value
 
     def conclude(self, losses: Values, exact: Sequence[Combination] = ()) -> Evaluation:
         """The estimate from the losses of :meth:`query`.
@@ -135,9 +195,15 @@ class BlackBox(Objective):
         Args:
             losses: Losses ``[q]``.
             exact: Exact gradients of the step's white boxes.
+
+        Raises:
+            zoopt_mo.estimators.NothingMeasured: If too many queries failed; the next query asks new directions.
         """
+        self._round += 1
         estimate = self.estimator.tell(losses, exact=exact)
-        self.last = Evaluation(estimate.value, estimate.gradient, estimate.gain, estimate.cosine, len(losses))
+        num_queries, self._num_reported = self.num_queries - self._num_reported, self.num_queries
+        failures = tuple(self.failures)
+        self.last = Evaluation(estimate.value, estimate.gradient, estimate.gain, estimate.cosine, num_queries, failures)
         self._num_skipped = 0
         return self.last
 
@@ -151,7 +217,7 @@ class BlackBox(Objective):
         if self.last is None:
             raise RuntimeError("skip() must follow a step with queries, but there was none.")
         self._num_skipped += 1
-        return dataclasses.replace(self.last, num_queries=0)
+        return dataclasses.replace(self.last, num_queries=0, failures=())
 
     def reset(self, *, seed: int | None = None) -> None:
         """Forget all steps, as if new.
@@ -160,16 +226,19 @@ class BlackBox(Objective):
             seed: A new seed of the estimator; the old one by default.
         """
         self.estimator.reset(seed=seed)
-        self.num_queries, self._num_skipped, self.last = 0, 0, None
+        self._forget()
 
     def state_dict(self) -> dict[str, Any]:
         """All that its next step depends on, beside the parameters, as plain numbers and tensors."""
         last = self.last
+        gradient = None if last is None else last.gradient.state_dict()
         return {
             "estimator": self.estimator.state_dict(),
             "num_queries": self.num_queries,
+            "num_reported": self._num_reported,
             "num_skipped": self._num_skipped,
-            "last": None if last is None else {**vars(last), "gradient": last.gradient.state_dict()},
+            "round": self._round,
+            "last": None if last is None else {**vars(last), "gradient": gradient, "failures": ()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -179,29 +248,69 @@ class BlackBox(Objective):
             state: What :meth:`state_dict` gave.
         """
         self.estimator.load_state_dict(state["estimator"])
-        self.num_queries, self._num_skipped = state["num_queries"], state["num_skipped"]
+        self._asker.num_paid, self._num_reported = state["num_queries"], state["num_reported"]
+        self._num_skipped, self._round = state["num_skipped"], state["round"]
         last = state["last"]
         gradient = None if last is None else Combination.from_state(last["gradient"])
         self.last = None if gradient is None else Evaluation(**{**last, "gradient": gradient})
 
-    def _look(self, move: Callable[[Combination], None], displacement: Combination) -> object:
-        move(displacement)
-        if self.render is not None:
-            return self.render()
-        self.num_queries += 1
-        return self.loss() if self.loss is not None else None
+    def _measure(self, parameters: Parameters, displacements: Sequence[Combination], *, first: int = 0) -> Values:
+        """The losses ``[q]`` at given places, as queries ``first``, ``first + 1``, ... of the present round."""
+        self._asker.begin_round(self._round, _seed_of(self.estimator))
+        kept = self.queries.ledger is not None
+        scale = 1 / math.sqrt(parameters.size)
+        probes = [
+            _Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
+            for number, move in enumerate(displacements)
+        ]
+        with torch.no_grad(), parameters.probing() as move_to:
+            if self.render is None:
+                return np.array([self._ask_in_place(parameters, move_to, probe) for probe in probes])
+            payloads = [self._render(move_to, probe) for probe in probes]
+        return self._ask_judge(payloads, probes)
 
-    def _checked(self, losses: list[Any], expected: int) -> Values:
-        if len(losses) != expected:
-            raise ValueError(
-                f"`judge` of {self.name!r} must return {expected} losses, one a payload, got {len(losses)}."
-            )
-        values = np.array([float(loss) for loss in losses])
-        wrong = np.flatnonzero(~np.isfinite(values))
-        if wrong.size:
-            raise ValueError(f"Losses of {self.name!r} must be finite, got {values[wrong[0]]} at probe {wrong[0]}.")
-        return values
+    def _ask_in_place(self, parameters: Parameters, move_to: Mover, probe: _Probe) -> float:
+        """One query, while the parameters are displaced."""
+        move_to(probe.displacement)
+        payload = None if self.queries.ledger is None else parameters.flat()
+        judge = parallel(lambda _payload: self.loss() if self.loss is not None else None)
+        return float(self._asker.ask(judge, [Question(probe.place, payload, probe.radius)])[0])
+
+    def _render(self, move_to: Mover, probe: _Probe) -> Any:  # noqa: ANN401
+        move_to(probe.displacement)
+        return self.render() if self.render is not None else None
+
+    def _ask_judge(self, payloads: list[Any], probes: Sequence[_Probe]) -> Values:
+        """All queries of the round at once; the mean over the items of each probe where they are batches."""
+        batches = [payload.items if isinstance(payload, Batch) else [payload] for payload in payloads]
+        if len({len(items) for items in batches}) != 1:
+            sizes = sorted({len(items) for items in batches})
+            raise ValueError(f"`render` of {self.name!r} must give batches of one size in a step, got sizes {sizes}.")
+        questions = [
+            Question(probe.place._replace(item=number), item, probe.radius)
+            for probe, items in zip(probes, batches, strict=True)
+            for number, item in enumerate(items)
+        ]
+        judge = self.judge
+        if not isinstance(judge, Judge):
+            judge = WholeJudge(judge, self.name) if judge is not None else parallel(float)
+        losses = self._asker.ask(judge, questions).reshape(len(batches), -1)
+        if not isinstance(payloads[0], Batch):
+            return losses[:, 0]
+        self.item_losses = losses
+        return mean_of_items(losses, [probe.displacement for probe in probes])
 
 
-def _as_list(losses: Sequence[float] | Tensor | npt.NDArray[Any]) -> list[Any]:
-    return losses.reshape(-1).tolist() if isinstance(losses, Tensor) else list(losses)
+@dataclass(frozen=True)
+class _Probe:
+    place: Place
+    displacement: Combination
+    radius: float
+
+
+def _seed_of(estimator: Estimator) -> int | None:
+    """The seed of the directions, which the innermost estimator draws."""
+    while isinstance(inner := getattr(estimator, "estimator", None), Estimator):
+        estimator = inner
+    stream = getattr(estimator, "_stream", None)
+    return None if stream is None else int(stream.seed)

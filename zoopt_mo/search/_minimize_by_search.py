@@ -13,7 +13,7 @@ import torch
 
 from zoopt_mo._checks import check_count, check_seed
 from zoopt_mo.backward import ScalarizeFunction
-from zoopt_mo.minimize import Function, _check_bounds, _scalarizer_for, _start
+from zoopt_mo.minimize._arguments import Function, check_bounds, scalarizer_for, start_of
 from zoopt_mo.objectives import BlackBox, Objective, WhiteBox
 from zoopt_mo.search._base import Search, Vector
 
@@ -72,13 +72,13 @@ def minimize_by_search(
         >>> result.x.round(1).tolist(), result.nfev.tolist()
         ([0.5, 0.5], [246, 246])
     """
-    start = _start(x0)
+    start = start_of(x0)
     given = list(objectives) if isinstance(objectives, Sequence) else [objectives]
     if not given:
         raise ValueError("`objectives` must hold at least one objective, got none.")
     values = [_Value(box) for box in given]
-    _check_bounds(sum(value.is_black for value in values), budget, max_steps)
-    run = _Run(values, _scalarizer_for(given, scalarizer), _seeded(method, seed), start)
+    check_bounds(sum(value.is_black for value in values), budget, max_steps)
+    run = _Run(values, scalarizer_for(given, scalarizer), _seeded(method, seed), start)
     if budget is not None and max_steps != 0:
         check_count("budget", budget, least=run.step_cost())
     while True:

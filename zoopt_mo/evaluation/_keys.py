@@ -1,0 +1,88 @@
+"""What identifies a payload."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+Update = Callable[[Any], None]
+
+
+def payload_key(payload: object, *, salt: str = "") -> str:
+    """Digest of a payload: the same for equal contents in any process, and nothing of it can be read from the digest.
+
+    Costs one pass over the payload.
+
+    Args:
+        payload: Arrays, tensors, bytes, text, numbers, None, and lists, tuples, mappings and dataclasses of them.
+        salt: What else the answer depends on, such as the name of the model.
+
+    Returns:
+        SHA-256 in hexadecimal digits.
+
+    Raises:
+        TypeError: If the payload is, or holds, anything else.
+
+    Example:
+        >>> import zoopt_mo as zo
+        >>> zo.payload_key([1, "a"]) == zo.payload_key([1, "a"]), zo.payload_key([1, "a"]) == zo.payload_key([1, "b"])
+        (True, False)
+    """
+    digest = hashlib.sha256()
+    _feed(digest.update, salt)
+    _feed(digest.update, payload)
+    return digest.hexdigest()
+
+
+def _feed(update: Update, value: object) -> None:
+    """Every value with its kind and size before it, so that no two contents give the same bytes."""
+    if isinstance(value, torch.Tensor):
+        _feed_tensor(update, value)
+    elif isinstance(value, np.ndarray):
+        _feed_array(update, value)
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        content = bytes(value)
+        update(f"bytes {len(content)} ".encode())
+        update(content)
+    elif value is None or isinstance(value, (str, bool, int, float)):
+        update((json.dumps(value) + "\n").encode())
+    elif isinstance(value, np.generic):
+        _feed_array(update, np.asarray(value))
+    else:
+        _feed_container(update, value)
+
+
+def _feed_tensor(update: Update, tensor: torch.Tensor) -> None:
+    held = tensor.detach().cpu().contiguous()
+    update(f"tensor {held.dtype} {list(held.shape)} ".encode())
+    update(held.reshape(-1).view(torch.uint8).numpy())
+
+
+def _feed_array(update: Update, array: np.ndarray[Any, Any]) -> None:
+    if array.dtype.hasobject:
+        raise TypeError("`payload` must not hold arrays of Python objects; give a `key` of your own.")
+    update(f"array {array.dtype.str} {list(array.shape)} ".encode())
+    update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+
+
+def _feed_container(update: Update, value: object) -> None:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts: list[Any] = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    elif isinstance(value, Mapping):
+        parts = [part for pair in value.items() for part in pair]
+    elif isinstance(value, (list, tuple)):
+        parts = list(value)
+    else:
+        raise TypeError(
+            f"`payload` must be made of arrays, tensors, text, bytes and numbers, got {type(value).__name__}; "
+            "give a `key` of your own."
+        )
+    update(f"{type(value).__name__} {len(parts)} ".encode())
+    for part in parts:
+        _feed(update, part)

@@ -1,0 +1,105 @@
+"""The tables of a ledger, and what is checked before one is used."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+APPLICATION = 0x7A6F6D6F  # "zomo", in the file's header
+VERSION = 1
+FREE_BYTES = 16 << 20  # room on the disk below which no run begins
+
+TABLES = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    about TEXT NOT NULL,
+    created REAL NOT NULL
+);
+CREATE TABLE queries (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    objective TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    probe INTEGER NOT NULL,
+    item INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    seed TEXT,
+    radius REAL,
+    value REAL,
+    reply TEXT,
+    error TEXT,
+    void INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL,
+    latency REAL NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    cost REAL NOT NULL,
+    time REAL NOT NULL
+);
+CREATE INDEX queries_by_place ON queries (run, objective, step, probe, item) WHERE void = 0;
+CREATE INDEX queries_by_key ON queries (key) WHERE error IS NULL;
+"""
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """A connection to the ledger at ``path``, made if missing, that has been seen to take a write."""
+    if not path.parent.is_dir():
+        raise ValueError(f"`path` must lie in a folder that exists, got {str(path)!r}.")
+    free = shutil.disk_usage(path.parent).free
+    if free < FREE_BYTES:
+        raise ValueError(f"`path` must lie on a disk with {FREE_BYTES >> 20} MiB free, got {free >> 20} MiB at {path}.")
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
+    try:
+        _check_header(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone() == (0,):
+            _create(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        connection.close()
+        raise ValueError(f"`path` must be a ledger that can be written, but {path}: {error}.") from error
+    except ValueError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot change the ledger at ``path``."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no ledger at {path}.")
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        _check_header(connection, path)
+        connection.execute("SELECT 1 FROM queries LIMIT 1")
+    except sqlite3.Error as error:
+        connection.close()
+        raise ValueError(f"`path` must be a ledger, but {path}: {error}.") from error
+    except ValueError:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in TABLES.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _check_header(connection: sqlite3.Connection, path: Path) -> None:
+    """A new file, or a ledger of this version; nothing else is written to."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables == 0 and version == 0:
+        return
+    if application != APPLICATION:
+        raise ValueError(f"`path` must be a ledger, but {path} is another program's database.")
+    if version != VERSION:
+        raise ValueError(f"`path` must be a ledger of version {VERSION}, but {path} is of version {version}.")

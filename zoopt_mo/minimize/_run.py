@@ -1,0 +1,182 @@
+"""One minimization: the point, its objectives, what they cost, and how it is gone on with later."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zoopt_mo.backward import ScalarizeFunction, StepReport, backward
+from zoopt_mo.calibration import Calibration, calibrate
+from zoopt_mo.checkpoint import load_checkpoint, save_checkpoint
+from zoopt_mo.evaluation import Failure
+from zoopt_mo.minimize._arguments import Vector
+from zoopt_mo.objectives import BlackBox, WhiteBox
+from zoopt_mo.parameters import Parameters
+from zoopt_mo.recommended import recommended
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+CALIBRATION = 20  # queries that a calibration may take, and the loss at the end
+
+
+class Run:
+    """One minimization.
+
+    Args:
+        boxes: The objectives, bound to ``x``.
+        scalarize: From losses to one number.
+        theta: The point as a tensor.
+        x: The same numbers as an array.
+    """
+
+    def __init__(
+        self, boxes: list[BlackBox | WhiteBox], scalarize: ScalarizeFunction, theta: Tensor, x: Vector
+    ) -> None:
+        self.boxes, self.scalarize, self.theta, self.x = boxes, scalarize, theta, x
+        self.blacks = [box for box in boxes if isinstance(box, BlackBox)]
+        self.parameters = Parameters(theta)
+        self.history: list[StepReport] = []
+        self.calibration: Calibration | None = None
+        self.final: list[float] | None = None  # losses at the end, once they are known
+
+    @property
+    def num_steps(self) -> int:
+        """Steps taken."""
+        return len(self.history)
+
+    def calibrate(self, budget: int | None) -> None:
+        """Give the one black box the recommended estimator, with a radius that stands out of its noise."""
+        if budget is not None and budget < CALIBRATION:
+            raise ValueError(f"`budget` must be at least {CALIBRATION} without an `estimator`, got {budget}.")
+        for box in self.blacks:
+            self.calibration = calibrate(box, self.parameters)
+            self._use_recommended(box, self.calibration)
+
+    def _use_recommended(self, box: BlackBox, found: Calibration) -> None:
+        seed = box.estimator.state_dict()["seed"]
+        box.estimator = recommended(radius=found.radius, seed=seed)
+
+    def fits(self, budget: int) -> bool:
+        """Whether one more step and the final evaluation stay within the budget."""
+        spent = sum(box.num_queries for box in self.blacks)
+        step = sum(len(box.plan(self.parameters)) for box in self.blacks)
+        return spent + step + len(self.blacks) <= budget
+
+    def step(self, lr: float) -> None:
+        """One step of gradient descent on the scalarized loss."""
+        report = backward(self.boxes, self.scalarize, self.parameters)
+        gradient = self.theta.grad
+        if gradient is not None:
+            self.x -= lr * gradient.numpy()
+        self.theta.grad = None
+        self.history.append(report)
+        self.final = None
+
+    def result(self, losses: Sequence[float], **fields: object) -> OptimizeResult:
+        """The result at the present point, given the losses there."""
+        from scipy.optimize import OptimizeResult
+
+        whites = self.num_steps + bool(fields)  # one evaluation a step, and the last one
+        nfev = [box.num_queries if isinstance(box, BlackBox) else whites for box in self.boxes]
+        values = np.array(losses)
+        fun = float(self.scalarize(torch.from_numpy(values)))
+        return OptimizeResult(
+            x=self.x.copy(),
+            F=values,
+            fun=fun,
+            nfev=np.array(nfev),
+            nit=self.num_steps,
+            history=self.history,
+            calibration=self.calibration,
+            **fields,
+        )
+
+    def finish(self, status: int, message: str) -> OptimizeResult:
+        """The result, with the losses at its point; a query that fails here leaves NaN in its place."""
+        if self.final is None:
+            self.final = [self._value_of(box) for box in self.boxes]
+        failed = [box.name for box, loss in zip(self.boxes, self.final, strict=True) if not np.isfinite(loss)]
+        if failed and status == 0:
+            status, message = 2, f"{message}, but the loss of {', '.join(failed)} at the end is not known"
+        return self.result(self.final, success=status == 0, status=status, message=message)
+
+    def _value_of(self, box: BlackBox | WhiteBox) -> float:
+        if isinstance(box, BlackBox):
+            return box.value_at(self.parameters)
+        with torch.no_grad():
+            return float(box.loss())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the run depends on."""
+        return {
+            "size": self.x.size,
+            "objectives": [box.name for box in self.boxes],
+            "x": self.x,
+            "black_boxes": [box.state_dict() for box in self.blacks],
+            "scalarizer": self.scalarize.state_dict() if isinstance(self.scalarize, nn.Module) else {},
+            "calibration": None if self.calibration is None else vars(self.calibration),
+            "history": [dataclasses.asdict(report) for report in self.history],
+            "final": self.final,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        for name, present in (("size", self.x.size), ("objectives", [box.name for box in self.boxes])):
+            if state[name] != present:
+                raise ValueError(f"`checkpoint` must be of the same run: its {name} was {state[name]}, now {present}.")
+        if state["calibration"] is not None:
+            self.calibration = Calibration(**state["calibration"])
+            for box in self.blacks:
+                self._use_recommended(box, self.calibration)
+        self.x[:] = state["x"]
+        for box, kept in zip(self.blacks, state["black_boxes"], strict=True):
+            box.load_state_dict(kept)
+        if isinstance(self.scalarize, nn.Module):
+            self.scalarize.load_state_dict(state["scalarizer"])
+        self.history = [_report_from(kept) for kept in state["history"]]
+        self.final = state["final"]
+
+
+class Saving:
+    """Writes a run to its checkpoint from time to time, so that writing takes little of the run.
+
+    Args:
+        run: The run.
+        path: The file; None writes nothing.
+    """
+
+    SHARE = 0.05  # of the time that writing may take
+
+    def __init__(self, run: Run, path: str | os.PathLike[str] | None) -> None:
+        self.run, self.path = run, None if path is None else Path(path)
+        self._next = 0.0
+
+    def load(self) -> bool:
+        """Go on from the file, if there is one; whether there was."""
+        if self.path is None or not self.path.exists():
+            return False
+        self.run.load_state_dict(load_checkpoint(self.path))
+        return True
+
+    def save(self, *, now: bool = False) -> None:
+        """Write the file, if ``now`` or if it is time."""
+        started = time.monotonic()
+        if self.path is None or (started < self._next and not now):
+            return
+        save_checkpoint(self.path, self.run.state_dict())
+        ended = time.monotonic()
+        self._next = ended + (ended - started) / self.SHARE
+
+
+def _report_from(state: Mapping[str, Any]) -> StepReport:
+    failures = tuple(Failure(**failure) for failure in state["failures"])
+    return StepReport(**{**state, "failures": failures})
