@@ -292,8 +292,8 @@ def test_a_wrong_number_of_losses_is_refused_and_the_step_is_kept(name):
 
 
 @every
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_not_finite_is_refused_and_the_step_is_kept(name, bad):
+@pytest.mark.parametrize("bad", [math.inf, -math.inf])
+def test_an_infinite_loss_is_refused_and_the_step_is_kept(name, bad):
     estimator = ESTIMATORS[name]()
     steps(estimator, 2)
     losses = losses_at(estimator.ask(SIZE), bent)

@@ -3,7 +3,7 @@
 from zoopt_mo.estimators._acceleration import Acceleration
 from zoopt_mo.estimators._adaptive_block import AdaptiveBlock
 from zoopt_mo.estimators._averaging import Averaging
-from zoopt_mo.estimators._base import Estimate, Estimator
+from zoopt_mo.estimators._base import Estimate, Estimator, NothingMeasured
 from zoopt_mo.estimators._centred_block import CentredBlock
 from zoopt_mo.estimators._clip import Clip
 from zoopt_mo.estimators._control_variate import ControlVariate
@@ -31,6 +31,7 @@ __all__ = [
     "EvolutionStrategy",
     "GradientCorrection",
     "Momentum",
+    "NothingMeasured",
     "PriorGuided",
     "TuningFree",
 ]

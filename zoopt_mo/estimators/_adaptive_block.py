@@ -10,6 +10,7 @@ import numpy as np
 from zoopt_mo._checks import check_count, check_positive
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_radius, radius_at
+from zoopt_mo.estimators._failures import complete_pairs, measured_probes
 from zoopt_mo.sampling import DirectionSource, DirectionStream, hadamard
 
 
@@ -32,6 +33,9 @@ class AdaptiveBlock(Estimator):
     Costs up to ``num_probes`` queries a step; the first blocks are smaller, since the first steps are taken blindly. A
     one-sided block is unbiased for a linear loss and independent directions, a block of pairs for a quadratic one. The
     value is the mean of the losses, :math:`\tfrac{c^2}{2} \operatorname{tr} H` above the loss at theta.
+
+    Probes that fail, and the other sides of their pairs, are left out of the block; two one-sided probes or one pair
+    must be left.
 
     Args:
         radius: Radius :math:`c > 0` in the units of theta, or a function from the step to it.
@@ -91,17 +95,20 @@ class AdaptiveBlock(Estimator):
 
     @property
     def _in_pairs(self) -> bool:
-        step = self._stream.step
-        return step < self.warmup or step % self.interval == 0 or self._spread.even > self.threshold * self._spread.odd
+        step, spread = self._stream.step, self._spread
+        due = step < self.warmup or step % self.interval == 0 or spread.count == 0
+        return due or spread.even > self.threshold * spread.odd
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         in_pairs = self._in_pairs
-        directions = self._stream.advance()
+        drawn = self._stream.advance()
         if in_pairs:
-            plus, minus = losses.reshape(-1, 2).T
+            pairs, directions = complete_pairs(losses, drawn)
+            losses, (plus, minus) = pairs.reshape(-1), pairs.T
             self._spread.update((plus + minus) / 2, (plus - minus) / 2)
             slopes = (plus - minus) / (2 * self._asked_radius)
         else:
+            losses, directions = measured_probes(losses, drawn, least=2)
             slopes = (losses - losses.mean()) * len(losses) / (len(losses) - 1) / self._asked_radius
         gradient = Combination([(slope / len(slopes), d) for slope, d in zip(slopes, directions, strict=True)])
         return Estimate(gradient, value=float(losses.mean()), num_directions=len(slopes))
@@ -127,6 +134,8 @@ class _Spread:
         self.even, self.odd, self.count = even, odd, count
 
     def update(self, even: Losses, odd: Losses) -> None:
+        if len(even) < 2:  # the others failed
+            return
         self.count += 1
         weight = max(1 / self.count, self.NEWEST)
         self.even += weight * (float(even.var(ddof=1)) - self.even)

@@ -36,6 +36,10 @@ class Estimate:
     num_directions: int = 1
 
 
+class NothingMeasured(RuntimeError):  # noqa: N818, it says what happened
+    """So many queries of a step failed that no slope is known; the next :meth:`Estimator.ask` looks elsewhere."""
+
+
 class Estimator(ABC):
     """Estimates a gradient from losses at displaced parameters; it never calls a model itself.
 
@@ -79,7 +83,8 @@ class Estimator(ABC):
         """Read the losses at the displacements of the last :meth:`ask`.
 
         Args:
-            losses: Losses ``[q]``, in the order asked.
+            losses: Losses ``[q]``, in the order asked; NaN where the query failed. What a failed query leaves of no
+                use, such as the other side of its pair, is not read, and means are over what is left.
             exact: Exact gradients of other objectives at the same theta, each of size ``p``; only a
                 :class:`zoopt_mo.ControlVariate` uses them.
 
@@ -87,12 +92,13 @@ class Estimator(ABC):
             The estimate of this step.
 
         Raises:
+            NothingMeasured: If too much failed to tell a slope. The step is over then: ask again, for other places.
             RuntimeError: If nothing was asked.
-            ValueError: If the number of losses is wrong, one is not finite, or an exact gradient has another size.
+            ValueError: If the number of losses is wrong, one is infinite, or an exact gradient has another size.
         """
         if self._num_asked is None:
             raise RuntimeError("tell() must follow ask(), but nothing was asked.")
-        checked = check_vector("losses", losses, length=self._num_asked)
+        checked = _check_losses(losses, self._num_asked)
         for gradient in exact:
             if gradient.size != self._size:
                 raise ValueError(f"`exact` must hold gradients of {self._size} entries, got {gradient.size}.")
@@ -105,7 +111,7 @@ class Estimator(ABC):
 
     @abstractmethod
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        """The estimate from checked losses ``[q]``; moves on to the next step."""
+        """The estimate from checked losses ``[q]``, NaN where a query failed; moves on to the next step."""
 
     def reset(self, *, seed: int | None = None) -> None:
         """Forget all steps, as if new.
@@ -142,6 +148,13 @@ class Estimator(ABC):
     @abstractmethod
     def _load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what ``_state`` gave."""
+
+
+def _check_losses(losses: Floats, length: int) -> Losses:
+    """Losses of which each is finite, or NaN for a query that failed."""
+    values = np.asarray(losses, dtype=np.float64)
+    check_vector("losses", np.where(np.isnan(values), 0.0, values), length=length)
+    return values
 
 
 def check_estimator(estimator: Estimator) -> Estimator:

@@ -8,6 +8,7 @@ from typing import Any
 from zoopt_mo._checks import check_count
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_radius, radius_at
+from zoopt_mo.estimators._failures import measured_probes
 from zoopt_mo.estimators._isotropic import check_isotropic
 from zoopt_mo.sampling import DirectionSource, DirectionStream, hadamard
 
@@ -33,6 +34,8 @@ class CentredBlock(Estimator):
     and not as bias. With signs the diagonal of H adds the same to all losses and is removed with the mean; what lies
     off the diagonal stays. Prefer pairs where the radius has to be large and the parameters interact. The value is the
     mean of the losses, above the loss at theta by about :math:`c_k^2 \operatorname{tr} H / 2`.
+
+    Where probes fail, the block is of those left, two at least.
 
     Args:
         radius: Radius :math:`c > 0` in the units of theta, or a function from the step (0, 1, ...) to it.
@@ -79,10 +82,10 @@ class CentredBlock(Estimator):
         return [Combination([(self._asked_radius, direction)]) for direction in directions]
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        directions = self._stream.advance()
-        shares = (losses - losses.mean()) / (self._asked_radius * (self.num_probes - 1))  # s_j / q
+        losses, directions = measured_probes(losses, self._stream.advance(), least=2)
+        shares = (losses - losses.mean()) / (self._asked_radius * (len(losses) - 1))  # s_j / q
         gradient = Combination(list(zip(shares, directions, strict=True)))
-        return Estimate(gradient, value=float(losses.mean()), num_directions=self.num_probes)
+        return Estimate(gradient, value=float(losses.mean()), num_directions=len(losses))
 
     def _reset(self, seed: int | None) -> None:
         self._stream.reset(seed)

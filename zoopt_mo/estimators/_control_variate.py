@@ -12,6 +12,7 @@ import numpy.typing as npt
 from zoopt_mo._checks import check_between
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
+from zoopt_mo.estimators._failures import usable
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +33,8 @@ class ControlVariate(Estimator):
     where :math:`\hat g(L')` is the wrapped estimator's answer to the remaining losses. For SPSA this is
     :math:`\kappa h + (s - \kappa\, h \cdot d)\, d`. Several white boxes are regressed on together. As unbiased as the
     wrapped estimator, but for the correlation of :math:`\kappa` with the losses of the step.
+
+    Failed queries, and the other sides of their pairs, are left out of the means and of the regression.
 
     Costs no query. Without exact gradients it changes nothing. Wrap it around momentum, not momentum around it: then
     only the noisy rest is averaged, and the exact part is of the step itself.
@@ -73,11 +76,12 @@ class ControlVariate(Estimator):
         return self._asked
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        if not exact:
-            return self.estimator.tell(losses)
+        read = usable(self._asked, losses)
+        if not exact or not read.any():
+            return self.estimator.tell(losses, exact=exact)
         slopes = np.array([[displacement.dot(h) for h in exact] for displacement in self._asked])
-        slopes -= slopes.mean(axis=0)
-        factors = self._regress(slopes, losses - losses.mean())
+        slopes -= slopes[read].mean(axis=0)
+        factors = self._regress(slopes[read], losses[read] - losses[read].mean())
         rest = self.estimator.tell(losses - slopes @ factors, exact=exact)
         gradient = rest.gradient
         for factor, h in zip(factors, exact, strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 from zoopt_mo._checks import check_count
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_radius, radius_at
+from zoopt_mo.estimators._failures import complete_pairs
 from zoopt_mo.estimators._isotropic import check_isotropic
 from zoopt_mo.sampling import DirectionSource, DirectionStream, gaussian
 
@@ -30,7 +31,8 @@ class EvolutionStrategy(Estimator):
     Costs ``population`` queries a step. With ranks the length of the estimate depends on the order of the losses alone,
     which outliers and any increasing map of the loss leave as it is. So the estimate is not the gradient's on average,
     does not shrink near an optimum, and needs a step size that does: :meth:`zoopt_mo.SpallGains.lr_at`, say. With raw
-    losses it equals :class:`RGE` on ``population / 2`` pairs. The value is the mean of the losses.
+    losses it equals :class:`RGE` on ``population / 2`` pairs. The value is the mean of the losses. A pair with a failed
+    side drops out of the population, which is then smaller.
 
     Args:
         radius: Standard deviation :math:`\sigma > 0` of the population in the units of theta, or a function from the
@@ -87,9 +89,10 @@ class EvolutionStrategy(Estimator):
         return [Combination([(sign * self._asked_radius, d)]) for d in directions for sign in (1.0, -1.0)]
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        directions = self._stream.advance()
+        pairs, directions = complete_pairs(losses, self._stream.advance())
+        losses = pairs.reshape(-1)
         utilities = _centred_ranks(losses) if self.shaping == "ranks" else losses
-        shares = (utilities[0::2] - utilities[1::2]) / (self.population * self._asked_radius)
+        shares = (utilities[0::2] - utilities[1::2]) / (len(losses) * self._asked_radius)
         gradient = Combination(list(zip(shares, directions, strict=True)))
         return Estimate(gradient, value=float(losses.mean()), num_directions=len(directions))
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from zoopt_mo._checks import check_count
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_radius, radius_at
+from zoopt_mo.estimators._failures import complete_pairs, measured_probes
 from zoopt_mo.estimators._isotropic import check_isotropic
 from zoopt_mo.sampling import DirectionSource, DirectionStream, gaussian
 
@@ -26,6 +27,7 @@ class RGE(Estimator):
     radius is :math:`c_k \sqrt p`. Two-sided it costs ``2 * num_directions`` queries a step; one-sided
     ``num_directions + 1``, the first of them at theta. Unbiased for a quadratic loss; the bias is of order
     :math:`c_k^2` otherwise. The value is the mean over the pairs, or the loss at theta where that was asked.
+    A failed query leaves its pair out of the means, or its one direction; without the query at theta nothing is known.
 
     :class:`SPSA` divides by the direction instead: on signs the two are the same. On a linear loss the mean square of
     the estimate is ``p + 2`` times that of the gradient with Gaussian directions and ``p`` times with signs or on the
@@ -85,14 +87,16 @@ class RGE(Estimator):
         return [Combination([(0.0, directions[0])]), *(Combination([(c, d)]) for d in directions)]
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        directions = self._stream.advance()
+        drawn = self._stream.advance()
         if self.sides == 2:
-            differences, value = losses[0::2] - losses[1::2], float(losses.mean())
-        else:
-            differences, value = losses[1:] - losses[0], float(losses[0])
-        shares = differences / (self.sides * self._asked_radius * self.num_directions)  # s_j / q
+            pairs, directions = complete_pairs(losses, drawn)
+            differences, value = pairs[:, 0] - pairs[:, 1], float(pairs.mean())
+        else:  # differences to a centre that failed are all NaN
+            differences, directions = measured_probes(losses[1:] - losses[0], drawn, least=1)
+            value = float(losses[0])
+        shares = differences / (self.sides * self._asked_radius * len(directions))  # s_j / q
         gradient = Combination(list(zip(shares, directions, strict=True)))
-        return Estimate(gradient, value, num_directions=self.num_directions)
+        return Estimate(gradient, value, num_directions=len(directions))
 
     def _reset(self, seed: int | None) -> None:
         self._stream.reset(seed)

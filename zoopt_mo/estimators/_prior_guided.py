@@ -7,9 +7,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from zoopt_mo._checks import check_positive
 from zoopt_mo.directions import Combination
-from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_estimator, check_radius, radius_at
+from zoopt_mo.estimators._base import (
+    Estimate,
+    Estimator,
+    Losses,
+    NothingMeasured,
+    Radius,
+    check_estimator,
+    check_radius,
+    radius_at,
+)
 
 
 class PriorGuided(Estimator):
@@ -27,6 +38,8 @@ class PriorGuided(Estimator):
     :math:`\sqrt{p/q}` times longer than the gradient, and the step is set for them: the default,
     :math:`w = p / (q + 1)`, lets the guess count as one of the ``q + 1`` directions. A guess that is of no use has a
     slope near zero and costs its two queries, no more; a wrong sign is measured and turned.
+
+    If a query of the pair fails, the step says nothing along the guess; if all the others fail, nothing but that.
 
     Costs two queries more than the wrapped estimator, none where no prior is given.
 
@@ -79,10 +92,21 @@ class PriorGuided(Estimator):
         if guess is None or radius is None:
             return self.estimator.tell(losses, exact=exact)
         plus, minus = losses[:2]
-        raw = self.estimator.tell(losses[2:], exact=exact)
-        weight = guess.size / (raw.num_directions + 1) if self.weight is None else self.weight
-        along = float(weight * (plus - minus) / (2 * radius * guess.size)) * guess
-        return dataclasses.replace(raw, gradient=_without(raw.gradient, guess) + along)
+        try:
+            raw = self.estimator.tell(losses[2:], exact=exact)
+        except NothingMeasured:
+            if np.isnan(plus - minus):
+                raise
+            return Estimate(self._along(guess, plus - minus, radius, 0), value=float((plus + minus) / 2))
+        rest = _without(raw.gradient, guess)
+        if np.isnan(plus - minus):
+            return dataclasses.replace(raw, gradient=rest)
+        along = self._along(guess, plus - minus, radius, raw.num_directions)
+        return dataclasses.replace(raw, gradient=rest + along)
+
+    def _along(self, guess: Combination, difference: float, radius: float, num_others: int) -> Combination:
+        weight = guess.size / (num_others + 1) if self.weight is None else self.weight
+        return float(weight * difference / (2 * radius * guess.size)) * guess
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)

@@ -8,6 +8,7 @@ from typing import Any
 from zoopt_mo._checks import check_count
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, Radius, check_radius, radius_at
+from zoopt_mo.estimators._failures import complete_pairs
 from zoopt_mo.sampling import DirectionSource, DirectionStream, rademacher
 
 
@@ -20,7 +21,8 @@ class SPSA(Estimator):
         \frac{L(\theta + c_k \Delta_j) - L(\theta - c_k \Delta_j)}{2 c_k \Delta_j}
 
     with division entry by entry. Costs ``2 * num_pairs`` queries a step. Unbiased for a quadratic loss; the bias is of
-    order :math:`c_k^2` otherwise. The value at theta is the mean over the pairs: no query of its own.
+    order :math:`c_k^2` otherwise. The value at theta is the mean over the pairs: no query of its own. A pair with a
+    failed side is left out of both means.
 
     Args:
         radius: Radius :math:`c > 0` in the units of theta, or a function from the step (0, 1, ...) to it, such as
@@ -67,11 +69,10 @@ class SPSA(Estimator):
         return [Combination([(sign * self._asked_radius, d)]) for d in directions for sign in (1.0, -1.0)]
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        directions = self._stream.advance()
-        pairs = losses.reshape(self.num_pairs, 2)
-        slopes = (pairs[:, 0] - pairs[:, 1]) / (2 * self._asked_radius * self.num_pairs)
+        pairs, directions = complete_pairs(losses, self._stream.advance())
+        slopes = (pairs[:, 0] - pairs[:, 1]) / (2 * self._asked_radius * len(pairs))
         gradient = Combination([(slope, d.reciprocal()) for slope, d in zip(slopes, directions, strict=True)])
-        return Estimate(gradient, value=float(losses.mean()), num_directions=self.num_pairs)
+        return Estimate(gradient, value=float(pairs.mean()), num_directions=len(pairs))
 
     def _reset(self, seed: int | None) -> None:
         self._stream.reset(seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from zoopt_mo._checks import check_count, check_positive
-from zoopt_mo.directions import Combination, DenseDirection
+from zoopt_mo.directions import Combination, DenseDirection, opposite_pairs
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
+from zoopt_mo.estimators._failures import usable
 
 
 class TuningFree(Estimator):
@@ -34,6 +34,9 @@ class TuningFree(Estimator):
     :math:`\kappa \leftarrow \min(1, \kappa\, e^{-r})`. Where noise of the loss or of minibatches stops progress,
     steps go too far on average, so :math:`\kappa` shrinks: this is the decay that a schedule would be set by hand for.
     Both measurements are within one step, so minibatches may change from step to step; take a ``factor`` of 0.1 then.
+
+    Where queries fail, :math:`n` counts those that are left, and what they were to measure is measured by the others or
+    later. The gain is 0 until a curvature is known.
 
     Costs beyond the wrapped estimator: one query each time curvature is measured where its probes hold pairs, else two
     (in the first ``warmup`` steps and every ``measure_every``-th one), and two for a check.
@@ -94,10 +97,10 @@ class TuningFree(Estimator):
 
     def _curvature_probes(self) -> list[Combination]:
         """The centre, and a reflected probe where the wrapped estimator asks for no pair."""
-        if self._step >= self.warmup and self._step % self.measure_every:
+        if self._curvature.count and self._step >= self.warmup and self._step % self.measure_every:
             return []
         centre = 0.0 * self._asked[0]
-        return [centre] if _pairs(self._asked) else [centre, -1.0 * self._asked[0]]
+        return [centre] if opposite_pairs(self._asked) else [centre, -1.0 * self._asked[0]]
 
     def _check_probes(self) -> list[Combination]:
         """A pair along the last step; minus the gradient is where it went."""
@@ -111,18 +114,21 @@ class TuningFree(Estimator):
         num_extra = len(self._curvature_probes())
         own, extra, check = np.split(losses, [count, count + num_extra])
         raw = self.estimator.tell(own, exact=exact)
+        read = usable(asked, own)
         if len(extra):
             self._curvature.update(_mean_size(asked, own, extra))
         if len(check):
-            self._judge_last_step(check, own, raw.num_directions)
+            self._judge_last_step(check, own[read], raw.num_directions)
         self._step += 1
         self._remember(raw.gradient)
         curvature = self._curvature.value
-        gain = self._confidence * self.factor * count / curvature if curvature > 0 else 0.0
+        gain = self._confidence * self.factor * int(read.sum()) / curvature if curvature > 0 else 0.0
         return dataclasses.replace(raw, gain=raw.gain * gain)
 
     def _judge_last_step(self, check: Losses, own: Losses, num_directions: int) -> None:
         ahead, behind = check
+        if np.isnan(ahead - behind):  # one of them failed
+            return
         expected = 2 * math.sqrt(num_directions) * float(own.std(ddof=1))
         ratio = (ahead - behind) / expected if expected > 0 else 0.0
         self._confidence = min(1.0, self._confidence * math.exp(-self.SHRINK * max(-1.0, min(1.0, ratio))))
@@ -160,25 +166,22 @@ class _Curvature:
         self.value, self.count = value, count
 
     def update(self, measured: float) -> None:
+        if math.isnan(measured):
+            return
         self.count += 1
         weight = max(1 / self.count, TuningFree.NEWEST)
         self.value += weight * (measured - self.value)
 
 
-def _pairs(displacements: Sequence[Combination]) -> list[tuple[int, int]]:
-    """Which displacements are opposite to the one before."""
-    return [
-        (index, index + 1)
-        for index, (one, other) in enumerate(itertools.pairwise(displacements))
-        if len(one.terms) == len(other.terms)
-        and all(a == -b and d is e for (a, d), (b, e) in zip(one.terms, other.terms, strict=True))
-    ]
-
-
 def _mean_size(displacements: Sequence[Combination], losses: Losses, extra: Losses) -> float:
-    """Mean size of the second differences of the pairs among the losses, or of the first loss and its reflection."""
+    """Mean size of the second differences of the pairs among the losses, or of the first loss and its reflection.
+
+    NaN where every one of them has a failed query.
+    """
     centre = float(extra[0])
-    pairs = _pairs(displacements) or [(0, -1)]
+    pairs = opposite_pairs(displacements) or [(0, -1)]
     losses = losses if len(extra) == 1 else np.append(losses, extra[1])
     squared = displacements[0].dot(displacements[0]) / displacements[0].size
-    return float(np.mean([abs(losses[i] + losses[j] - 2 * centre) for i, j in pairs])) / squared
+    sizes = [abs(losses[i] + losses[j] - 2 * centre) for i, j in pairs]
+    measured = [size for size in sizes if not math.isnan(size)]
+    return float(np.mean(measured)) / squared if measured else math.nan
