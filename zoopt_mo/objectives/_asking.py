@@ -18,6 +18,7 @@ from zoopt_mo.objectives._policy import QueryPolicy
 Values = npt.NDArray[np.float64]
 Score = Callable[[Any, Any], float]
 
+_NOT_FINITE = "the loss must be finite, got {}"
 _LONGEST_ERROR = 500  # characters kept of a message
 _ROUNDS_COUNTED = 20  # rounds back to which a failed step may return
 
@@ -99,6 +100,27 @@ class Asker:
         self._check_failures()
         return losses
 
+    def ask_here(self, place: Place, loss: Callable[[], Any]) -> float:
+        """One loss, computed in this thread and kept nowhere: the short way of :meth:`ask`.
+
+        Args:
+            place: Which query of the run.
+            loss: Says what it is.
+        """
+        try:
+            reply = loss()
+            value = float(reply.value if isinstance(reply, Reply) else reply)
+            if not math.isfinite(value):
+                raise ValueError(_NOT_FINITE.format(value))  # noqa: TRY301 - as a failing loss
+        except Exception as error:
+            self.num_paid += 1
+            self._fail(place, _sentence(error), error)
+            self._check_failures()
+            return math.nan
+        self.num_paid += 1
+        self._in_row = 0
+        return value
+
     def _until_given_up(self, stream: Iterator[Outcome]) -> Iterator[Outcome]:
         """The outcomes; when too many failed, only those that are under way."""
         for outcome in stream:
@@ -157,7 +179,7 @@ class Asker:
             reply = json.loads(json.dumps(reply)) if self.policy.ledger is not None else reply
             loss = float(self.score(payload, reply))
         if not math.isfinite(loss):
-            raise ValueError(f"the loss must be finite, got {loss}")
+            raise ValueError(_NOT_FINITE.format(loss))
         return reply, loss
 
     def _keep(self, question: Question, entry: Entry, outcome: Any) -> float:  # noqa: ANN401

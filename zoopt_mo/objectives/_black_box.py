@@ -256,8 +256,8 @@ class BlackBox(Objective):
 
     def _measure(self, parameters: Parameters, displacements: Sequence[Combination], *, first: int = 0) -> Values:
         """The losses ``[q]`` at given places, as queries ``first``, ``first + 1``, ... of the present round."""
-        self._asker.begin_round(self._round, _seed_of(self.estimator))
         kept = self.queries.ledger is not None
+        self._asker.begin_round(self._round, _seed_of(self.estimator) if kept else None)
         scale = 1 / math.sqrt(parameters.size)
         probes = [
             _Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
@@ -272,9 +272,11 @@ class BlackBox(Objective):
     def _ask_in_place(self, parameters: Parameters, move_to: Mover, probe: _Probe) -> float:
         """One query, while the parameters are displaced."""
         move_to(probe.displacement)
-        payload = None if self.queries.ledger is None else parameters.flat()
-        judge = parallel(lambda _payload: self.loss() if self.loss is not None else None)
-        return float(self._asker.ask(judge, [Question(probe.place, payload, probe.radius)])[0])
+        loss = self.loss if self.loss is not None else _nothing
+        if self.queries.ledger is None and self.score is None:
+            return self._asker.ask_here(probe.place, loss)
+        question = Question(probe.place, parameters.flat(), probe.radius)
+        return float(self._asker.ask(parallel(lambda _theta: loss()), [question])[0])
 
     def _render(self, move_to: Mover, probe: _Probe) -> Any:  # noqa: ANN401
         move_to(probe.displacement)
@@ -303,9 +305,15 @@ class BlackBox(Objective):
 
 @dataclass(frozen=True)
 class _Probe:
+    """One probe of a round: which query it is, and where it lies from theta."""
+
     place: Place
     displacement: Combination
     radius: float
+
+
+def _nothing() -> None:
+    return None
 
 
 def _seed_of(estimator: Estimator) -> int | None:
