@@ -2,6 +2,7 @@
 
 from zoopt_mo import problems as problems
 from zoopt_mo.backward import StepReport, backward
+from zoopt_mo.budget import Budget, SampleScheduler, StableTrajectory, reuse_more
 from zoopt_mo.calibration import Calibration, calibrate
 from zoopt_mo.checkpoint import load_checkpoint, save_checkpoint
 from zoopt_mo.directions import Combination, DenseDirection, Direction, SignDirection
@@ -28,7 +29,7 @@ from zoopt_mo.front import FrontResult, simplex_weights, trace_front
 from zoopt_mo.gains import SpallGains
 from zoopt_mo.ledger import Ledger, LedgerReader
 from zoopt_mo.minimize import minimize
-from zoopt_mo.objectives import Batch, BlackBox, Evaluation, Objective, QueryPolicy, WhiteBox
+from zoopt_mo.objectives import Asked, Batch, BlackBox, Evaluation, Objective, QueryPolicy, WhiteBox, ask
 from zoopt_mo.parameters import Parameters
 from zoopt_mo.pareto import ParetoArchive, dominates, epsilon_indicator, hypervolume, igd_plus, non_dominated
 from zoopt_mo.recommended import recommended
@@ -57,11 +58,13 @@ __all__ = [
     "Acceleration",
     "Achievement",
     "AdaptiveBlock",
+    "Asked",
     "AugmentedAchievement",
     "AugmentedTchebycheff",
     "Averaging",
     "Batch",
     "BlackBox",
+    "Budget",
     "Calibration",
     "CentredBlock",
     "Clip",
@@ -91,17 +94,20 @@ __all__ = [
     "QueryError",
     "QueryPolicy",
     "Reply",
+    "SampleScheduler",
     "Scalarizer",
     "Search",
     "SignDirection",
     "SmoothTchebycheff",
     "SpallGains",
+    "StableTrajectory",
     "StepReport",
     "Tchebycheff",
     "TuningFree",
     "Usage",
     "WeightedSum",
     "WhiteBox",
+    "ask",
     "backward",
     "calibrate",
     "concurrent",
@@ -121,6 +127,7 @@ __all__ = [
     "reciprocal_weights",
     "recommended",
     "register_envs",
+    "reuse_more",
     "save_checkpoint",
     "segmented_uniform",
     "simplex_weights",
