@@ -51,8 +51,8 @@ class HuggingFaceOracle:
         ValueError: If an argument is out of range or does not fit the model.
     """
 
-    concurrency = None
-    deterministic = True
+    concurrency: int | None = None
+    deterministic: bool = True
 
     def __init__(
         self,
