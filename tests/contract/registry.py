@@ -107,6 +107,10 @@ ESTIMATORS = {
     "history, direction left": EstimatorCase(partial(_history, improve_direction=False), unbiased=True),
     "history, step left": EstimatorCase(partial(_history, adjust_step=False), unbiased=False),
     "history of history": EstimatorCase(_nested, unbiased=False),
+    "history, larger and blended in more by step": EstimatorCase(
+        partial(_history, capacity=lambda step: 4 - abs(step % 8 - 4), blend=lambda step: 0.8 / (1 + step)),
+        unbiased=False,
+    ),
     "centred block": EstimatorCase(_block, unbiased=True, num_queries=4, exact_in_one_dimension=False),
     "centred block, two random signs": EstimatorCase(
         partial(_block, num_probes=2, directions=zo.rademacher), unbiased=True, exact_in_one_dimension=False

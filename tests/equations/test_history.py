@@ -56,6 +56,33 @@ def test_equation_8_decay_decides_which_one_leaves():
     assert means_of(gradients, capacity=2, decay=0.7)[-1] == pytest.approx(2.5)
 
 
+def test_equation_8_a_set_that_becomes_smaller_loses_the_lowest_scores():
+    """d = 0.99, gradients 4, 1, 3 leave 4 and 3; room for one at step 4 keeps the 4, of score 4 * 0.97."""
+    room = [2, 2, 2, 1]
+    found = means_of([4.0, 1.0, 3.0, 1.0], capacity=lambda step: room[step], decay=0.99)
+    assert found == pytest.approx([4.0, 2.5, 4.0])
+
+
+def test_equation_8_a_set_that_becomes_larger_takes_what_comes():
+    """Gradients 4, 1, 3, 1 with room for 1, 1.4, 2.6, 3: rounded to 1, 1, 3, 3."""
+    room = [1.0, 1.4, 2.6, 3.0]
+    found = means_of([4.0, 1.0, 3.0, 1.0], capacity=lambda step: room[step], decay=0.99)
+    assert found == pytest.approx([4.0, 4.0, 3.5])
+
+
+def test_equation_9_with_a_blend_by_step():
+    """Raw 4, 2, 2: the mean of the set is 4, then 3 (m = 2): 0.5 * 2 + 0.5 * 4 = 3 and 0.25 * 2 + 0.75 * 3 = 2.75."""
+    estimates = improve([[4.0], [2.0], [2.0]], capacity=2, blend=lambda step: [0.9, 0.5, 0.25][step])
+    assert [dense(estimate)[0] for estimate in estimates] == pytest.approx([4.0, 3.0, 2.75])
+
+
+def test_settings_by_step_are_checked_at_each_step():
+    with pytest.raises(ValueError, match=r"^`blend` must be in \(0, 1\), got 1\.0\.$"):
+        improve([[4.0], [2.0]], blend=lambda _step: 1.0)
+    with pytest.raises(ValueError, match=r"^`capacity` must be at least 0, got -2\.$"):
+        improve([[4.0], [2.0]], capacity=lambda _step: -2)
+
+
 def test_equation_8_an_equal_score_is_not_enough():
     """m = 1, d = 0.5, gradients 4, 2: the score of 4 is 4 * 0.5 = 2, and 2 > 2 is false. 2.001 is enough."""
     assert means_of([4.0, 2.0, 1.0], capacity=1, decay=0.5)[-1] == pytest.approx(4.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from zoopt_mo._checks import check_between, check_count
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
+from zoopt_mo.estimators._gradient_set import GradientSet
 
 
 class CriticalHistory(Estimator):
@@ -40,10 +41,12 @@ class CriticalHistory(Estimator):
 
     Args:
         estimator: The estimator to improve.
-        capacity: Gradients kept, ``m``; 0 keeps none and changes nothing ("w/o history gradient").
+        capacity: Gradients kept, ``m``; 0 keeps none and changes nothing ("w/o history gradient"). Or a function from
+            the step (0, 1, ...) to it, rounded, such as :func:`zoopt_mo.reuse_more`; a smaller set loses the lowest
+            scores.
         decay: Factor ``d`` in (0, 1] by which a score shrinks each step. At 1 a large outdated gradient
             stays for ever: a warning is given.
-        blend: Weight ``gamma`` in (0, 1) of the present gradient.
+        blend: Weight ``gamma`` in (0, 1) of the present gradient, or a function from the step to it.
         magnitude: Range ``b`` in (0, 2) of :math:`I_k`, which lies in (-b/2, b/2).
         selection: "critical" keeps the highest scores, "latest" the newest ("w/o critical gradient collection").
         improve_direction: False leaves the gradient as it is ("w/o gradient direction improvement").
@@ -67,9 +70,9 @@ class CriticalHistory(Estimator):
         self,
         estimator: Estimator,
         *,
-        capacity: int = 10,
+        capacity: int | Callable[[int], float] = 10,
         decay: float = 0.9,
-        blend: float = 0.6,
+        blend: float | Callable[[int], float] = 0.6,
         magnitude: float = 1.0,
         selection: Literal["critical", "latest"] = "critical",
         improve_direction: bool = True,
@@ -79,9 +82,9 @@ class CriticalHistory(Estimator):
         if selection not in ("critical", "latest"):
             raise ValueError(f"`selection` must be 'critical' or 'latest', got {selection!r}.")
         self.estimator = check_estimator(estimator)
-        self.capacity = check_count("capacity", capacity, least=0)
+        self.capacity = capacity if callable(capacity) else check_count("capacity", capacity, least=0)
         self.decay = check_between("decay", decay, 0.0, 1.0, interval="(0, 1]")
-        self.blend = check_between("blend", blend, 0.0, 1.0, interval="(0, 1)")
+        self.blend = blend if callable(blend) else _check_blend(blend)
         self.magnitude = check_between("magnitude", magnitude, 0.0, 2.0, interval="(0, 2)")
         self.selection = selection
         self.improve_direction = improve_direction
@@ -89,7 +92,7 @@ class CriticalHistory(Estimator):
         if decay == 1.0:
             warnings.warn("`decay` of 1 keeps outdated gradients for ever and seldom converges.", stacklevel=2)
         self._step = 0
-        self._history = _GradientSet()
+        self._history = GradientSet()
 
     @property
     def num_bytes(self) -> int:
@@ -101,20 +104,31 @@ class CriticalHistory(Estimator):
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         raw = self.estimator.tell(losses, exact=exact)
+        capacity, blend = self._capacity_now, self._blend_now
         self._step += 1
-        if self.capacity == 0:
+        if capacity == 0:
             return raw
+        self._shrink_to(capacity)
         overlaps = self._history.overlaps(raw.gradient)
-        improved = self._improve(raw, overlaps)
-        self._collect(raw.gradient, overlaps)
+        improved = self._improve(raw, overlaps, blend)
+        self._collect(raw.gradient, overlaps, capacity)
         return improved
 
-    def _improve(self, raw: Estimate, overlaps: list[float]) -> Estimate:
+    @property
+    def _capacity_now(self) -> int:
+        given = self.capacity
+        return check_count("capacity", round(given(self._step)), least=0) if callable(given) else given
+
+    @property
+    def _blend_now(self) -> float:
+        return _check_blend(self.blend(self._step)) if callable(self.blend) else self.blend
+
+    def _improve(self, raw: Estimate, overlaps: list[float], blend: float) -> Estimate:
         """Equations 9 and 10; the first step has no past and stays as it is."""
         if not overlaps:
             return raw
-        blended = self.blend * raw.gradient + (1 - self.blend) * self._history.mean()
-        cosine = self._cosine(raw.gradient.norm(), overlaps)
+        blended = blend * raw.gradient + (1 - blend) * self._history.mean()
+        cosine = self._cosine(raw.gradient.norm(), overlaps, blend)
         status = self.magnitude / math.pi * math.atan(2 * math.pi * cosine)
         return dataclasses.replace(
             raw,
@@ -123,25 +137,35 @@ class CriticalHistory(Estimator):
             cosine=cosine,
         )
 
-    def _cosine(self, norm: float, overlaps: list[float]) -> float:
+    def _cosine(self, norm: float, overlaps: list[float], blend: float) -> float:
         """Cosine between raw and blended gradient, from inner products alone; 0 where one of them vanishes."""
-        rest = 1 - self.blend
+        rest = 1 - blend
         overlap = math.fsum(overlaps) / len(overlaps)  # raw gradient times mean of the history
-        inner = self.blend * norm**2 + rest * overlap
-        squared = self.blend * (inner + rest * overlap) + rest**2 * self._history.mean_squared_norm()
+        inner = blend * norm**2 + rest * overlap
+        squared = blend * (inner + rest * overlap) + rest**2 * self._history.mean_squared_norm()
         length = norm * math.sqrt(max(squared, 0.0))
         return max(-1.0, min(1.0, inner / length)) if length > 0 else 0.0
 
-    def _collect(self, gradient: Combination, overlaps: list[float]) -> None:
-        """Equation 8: take the gradient in if there is room, or in the place of the lowest score below its own."""
+    def _shrink_to(self, capacity: int) -> None:
+        """Drop the lowest scores of a set that has become too large."""
+        while len(self._history) > capacity:
+            self._history.remove(int(np.argmin(self._scores())))
+
+    def _scores(self) -> list[float]:
+        """Equation 8 for the gradients held."""
         history = self._history
-        if len(history) < self.capacity:
-            history.append(gradient, self._step, overlaps)
-            return
-        scores = [
+        return [
             step if self.selection == "latest" else self.decay ** (self._step - step) * norm
             for step, norm in zip(history.steps, history.norms(), strict=True)
         ]
+
+    def _collect(self, gradient: Combination, overlaps: list[float], capacity: int) -> None:
+        """Take the gradient in if there is room, or in the place of the lowest score below its own."""
+        history = self._history
+        if len(history) < capacity:
+            history.append(gradient, self._step, overlaps)
+            return
+        scores = self._scores()
         lowest = int(np.argmin(scores))
         if self.selection == "latest" or gradient.norm() > scores[lowest]:
             history.replace(lowest, gradient, self._step, overlaps)
@@ -149,7 +173,7 @@ class CriticalHistory(Estimator):
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)
         self._step = 0
-        self._history = _GradientSet()
+        self._history = GradientSet()
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -162,48 +186,11 @@ class CriticalHistory(Estimator):
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.estimator.load_state_dict(state["estimator"])
         self._step = state["step"]
-        self._history = _GradientSet()
+        self._history = GradientSet()
         for step, saved in zip(state["steps"], state["gradients"], strict=True):
             gradient = Combination.from_state(saved)
             self._history.append(gradient, step, self._history.overlaps(gradient))
 
 
-class _GradientSet:
-    """The set C_g: gradients, the steps they are from, and all their inner products."""
-
-    def __init__(self) -> None:
-        self.gradients: list[Combination] = []
-        self.steps: list[int] = []
-        self._gram = np.zeros((0, 0))
-
-    def __len__(self) -> int:
-        return len(self.gradients)
-
-    @property
-    def num_bytes(self) -> int:
-        return sum(getattr(d, "num_bytes", 0) for gradient in self.gradients for _, d in gradient.terms)
-
-    def overlaps(self, gradient: Combination) -> list[float]:
-        """Inner products of ``gradient`` with every one held."""
-        return [gradient.dot(held) for held in self.gradients]
-
-    def norms(self) -> list[float]:
-        return [math.sqrt(squared) for squared in np.diagonal(self._gram)]
-
-    def mean(self) -> Combination:
-        first, *others = self.gradients
-        return (1 / len(self)) * sum(others, start=first)
-
-    def mean_squared_norm(self) -> float:
-        return float(self._gram.sum()) / len(self) ** 2
-
-    def append(self, gradient: Combination, step: int, overlaps: list[float]) -> None:
-        self._gram = np.pad(self._gram, ((0, 1), (0, 1)))
-        self.gradients.append(gradient)
-        self.steps.append(step)
-        self.replace(len(self) - 1, gradient, step, [*overlaps, 0.0])
-
-    def replace(self, slot: int, gradient: Combination, step: int, overlaps: list[float]) -> None:
-        self.gradients[slot], self.steps[slot] = gradient, step
-        self._gram[slot, :] = self._gram[:, slot] = overlaps
-        self._gram[slot, slot] = gradient.dot(gradient)
+def _check_blend(blend: float) -> float:
+    return check_between("blend", blend, 0.0, 1.0, interval="(0, 1)")
