@@ -21,10 +21,10 @@ _TEMPLATE = (
 )
 
 
-def save_tiny_vlm(folder: Path, *, seed: int = 0) -> Path:
+def save_tiny_vlm(folder: Path, *, seed: int = 1) -> Path:
     """Write model and processor to ``folder``; the same seed gives the same weights.
 
-    Random weights of the usual size answer all pictures alike, so these are larger.
+    What it writes is made of small letters, and depends on question and pictures.
     """
     from transformers import CLIPImageProcessorPil, LlavaForConditionalGeneration, LlavaProcessor
 
@@ -41,13 +41,28 @@ def save_tiny_vlm(folder: Path, *, seed: int = 0) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlavaForConditionalGeneration(_config(tokenizer))
-        with torch.no_grad():
-            for weight in model.parameters():
-                if weight.ndim > 1:
-                    weight.mul_(8)
+        _sharpen(model, tokenizer)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+@torch.no_grad()
+def _sharpen(model: Any, tokenizer: Any) -> None:
+    """Random weights of the usual size answer all pictures alike and in any bytes; so larger ones, and letters alone.
+
+    Letters have opposite weights in pairs and other bytes have none: one of each pair is then likelier than they are.
+    """
+    for weight in model.parameters():
+        if weight.ndim > 1:
+            weight.mul_(8)
+    head = model.get_output_embeddings().weight
+    letters = tokenizer.convert_tokens_to_ids([*"abcdefghijklmnopqrstuvwxyz"])
+    kept = head[letters].clone()
+    kept[1::2] = -kept[::2]
+    head.zero_()
+    head[letters] = kept
+    head[tokenizer.eos_token_id] = kept[0] + 0.5 * kept[2]
 
 
 def _config(tokenizer: Any) -> Any:
