@@ -17,7 +17,7 @@ SHOWN = 300
 
 
 class ServiceError(zo.QueryError):
-    """A failure that the next query would meet as well: a wrong key or model, or an account without money."""
+    """A fatal failure, which the next query would meet as well: a wrong key or model, or an account without money."""
 
 
 class Chat:
@@ -81,7 +81,7 @@ class Chat:
     def _explain(self, error: Exception) -> zo.QueryError:
         openai, service = _import_openai(), self._service
         if isinstance(error, openai.APIStatusError):
-            return self._explain_status(error.status_code, str(getattr(error, "code", "")), error.message)
+            return self._explain_status(error.status_code, str(error.code), _words(error))
         if isinstance(error, openai.APITimeoutError):
             return self._failure(f"no answer within {service.timeout:g} s")
         reason = type(error.__cause__ or error).__name__
@@ -97,14 +97,15 @@ class Chat:
             what = "the account has no money left"
         else:
             return self._failure(f"the service answered: {message}")
-        return self._failure(f"{what}: {message}", kind=ServiceError)
+        return self._failure(f"{what}: {message}", fatal=True)
 
-    def _failure(self, message: str, kind: type[zo.QueryError] = zo.QueryError) -> zo.QueryError:
+    def _failure(self, message: str, *, fatal: bool = False) -> zo.QueryError:
         attempts = self._attempts.count
         if self._key != NO_KEY:
             message = message.replace(self._key, "***")
         tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        return kind(f"{message[:SHOWN]} ({tries})", zo.Usage(attempts))
+        kind = ServiceError if fatal else zo.QueryError
+        return kind(f"{message[:SHOWN]} ({tries})", zo.Usage(attempts), fatal)
 
 
 class _Attempts(threading.local):
@@ -125,6 +126,12 @@ class _Attempts(threading.local):
         """An HTTP request is about to be sent, the first one or a retry."""
         self._pacing.wait()
         self.count += 1
+
+
+def _words(error: Any) -> str:  # noqa: ANN401
+    """The SDK's message, with the detail that servers on FastAPI put elsewhere than OpenAI does."""
+    detail = error.body.get("detail") if isinstance(error.body, dict) else None
+    return f"{error.message} - {detail}" if detail else str(error.message)
 
 
 def _import_openai() -> Any:  # noqa: ANN401
