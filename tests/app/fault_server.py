@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from privacy_mllm.oracles.openai_compatible import OpenAICompatibleOracle, Service
+
 ROOT = Path(__file__).parents[2]
+QUESTION = "What is the person doing?"
+ACTIONS = {QUESTION: ("run", "running fast", "walk", "jump", "wave", "sit")}
+KEY = "sk-planted-0123456789abcdef"
+MODEL = "stub-vision"
 
 
 @dataclass(frozen=True)
@@ -44,3 +52,21 @@ def running_service(log: Path, *options: str, environment: dict[str, str] | None
     finally:
         process.kill()
         process.communicate()
+
+
+def noise_clips(count: int = 1, frames: int = 1, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, frames, 3, 24, 32), dtype=torch.uint8, generator=generator)
+
+
+def make_oracle(service: RunningService, *, timeout: float = 10.0, **options: Any) -> OpenAICompatibleOracle:
+    names = {"max_retries", "concurrency", "requests_per_minute", "price_in", "price_out", "model", "key_variable"}
+    where = {name: options.pop(name) for name in names & options.keys()}
+    options.setdefault("candidates", ACTIONS)
+    return OpenAICompatibleOracle(
+        Service(**{"model": MODEL, "base_url": service.url, "timeout": timeout, **where}), **options
+    )
+
+
+def with_faults(name: str, *options: str) -> tuple[str, ...]:
+    return ("--logprobs", "--fail-rate", "1", "--faults", name, *options)
