@@ -137,7 +137,7 @@ class HuggingFaceOracle:
             yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
     def _encode(self, clip: Tensor, question: str) -> Inputs:
-        inputs = self._chat.encode(clip, self._chat.prompt(_instruction(question, len(clip)), len(clip)))
+        inputs = self._chat.encode(clip, self._chat.prompt(self._instruction(question, len(clip)), len(clip)))
         length, limit = inputs["input_ids"].shape[1], context_length(self._model)
         if limit is not None and length > limit:
             raise ValueError(
@@ -146,11 +146,15 @@ class HuggingFaceOracle:
             )
         return inputs
 
+    def _instruction(self, question: str, num_frames: int) -> str:
+        """Candidates are not named: each is scored as the short answer that is asked for."""
+        return prompts.build_prompt(question, frames=1 if self._chat.video else num_frames).text
+
     def _choose(self, inputs: Sequence[Inputs], question: str, num_frames: int) -> list[Answer]:
         """The likeliest of the question's candidates, for prompts of one length."""
         candidates, model = self._candidates[question], self._model
         end = end_tokens(model)[:1]
-        tokens = self._chat.label_tokens(_instruction(question, num_frames), num_frames, candidates)
+        tokens = self._chat.label_tokens(self._instruction(question, num_frames), num_frames, candidates)
         labels = Labels.of([[*label, *end] for label in tokens], model.device)
         scores = score_labels(model, self._stack(inputs), labels, self._batch_size)
         lengths = labels.is_token.sum(1)
@@ -190,11 +194,6 @@ class HuggingFaceOracle:
             content = json.dumps(self._candidates, sort_keys=True).encode()
             settings["candidates"] = hashlib.sha256(content).hexdigest()[:12]
         return " ".join(["hugging-face", model_name, *(f"{name}={value}" for name, value in settings.items())])
-
-
-def _instruction(question: str, num_frames: int) -> str:
-    """Candidates are not named: each is scored as the short answer that is asked for."""
-    return prompts.build_prompt(question, frames=num_frames).text
 
 
 def _ranked(candidates: Sequence[str], scores: Sequence[float], bill: zo.Usage) -> Answer:
