@@ -67,6 +67,7 @@ GOLDEN = [
     "StableTrajectory",
     "StepReport",
     "Tchebycheff",
+    "TooManyFailures",
     "TuningFree",
     "Usage",
     "WeightedSum",

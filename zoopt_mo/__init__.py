@@ -24,7 +24,17 @@ from zoopt_mo.estimators import (
     PriorGuided,
     TuningFree,
 )
-from zoopt_mo.evaluation import Failure, Judge, QueryError, Reply, Usage, concurrent, parallel, payload_key
+from zoopt_mo.evaluation import (
+    Failure,
+    Judge,
+    QueryError,
+    Reply,
+    TooManyFailures,
+    Usage,
+    concurrent,
+    parallel,
+    payload_key,
+)
 from zoopt_mo.front import FrontResult, simplex_weights, trace_front
 from zoopt_mo.gains import SpallGains
 from zoopt_mo.ledger import Ledger, LedgerReader
@@ -103,6 +113,7 @@ __all__ = [
     "StableTrajectory",
     "StepReport",
     "Tchebycheff",
+    "TooManyFailures",
     "TuningFree",
     "Usage",
     "WeightedSum",

@@ -134,4 +134,7 @@ def _decode_array(value: Mapping[str, Any], archive: zipfile.ZipFile) -> Tensor 
     array: npt.NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
     if value[_TAG] == "array":
         return array
-    return torch.from_numpy(array).view(_DTYPES[value["dtype"]]).reshape(value["shape"])
+    dtype = _DTYPES[value["dtype"]]
+    if array.size == 0:
+        return torch.empty(value["shape"], dtype=dtype)
+    return torch.from_numpy(array).view(dtype).reshape(value["shape"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from privacy_mllm.config import TrainConfig
+from privacy_mllm.oracles.settings import OracleConfig
 
 RUNS = Path("runs")
 PRIVACY_EXTRA = ("rich", "safetensors", "PIL")
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
+    _add_probe(verbs)
     _add_anonymize(verbs)
     _add_pretrain(verbs)
     _add_world(verbs)
@@ -99,23 +101,49 @@ def _add_train(verbs: _Verbs) -> None:
         "train",
         "train",
         "train an anonymizer against the black box, then judge it beside raw pictures and the no-query control",
-        "Writes everything into a new folder of --runs. Ctrl-C keeps what was learned so far.",
+        "Writes everything into a new folder of --runs, every answer as soon as it comes. Ctrl-C, a crash or a service "
+        "that fails keeps what was learned and paid so far; --resume goes on from there.",
     )
     _add_runs(parser)
     parser.add_argument("--name", default="train", help="name of the run's folder")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run, with its own settings")
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
     _add_judging(parser)
-    group = parser.add_argument_group("settings of the method")
-    for entry in fields(TrainConfig):
-        kind = type(entry.default)
+    _add_settings(parser, "settings of the black box", OracleConfig)
+    _add_settings(parser, "settings of the method", TrainConfig)
+
+
+def _add_settings(parser: argparse.ArgumentParser, title: str, kind: type[OracleConfig | TrainConfig]) -> None:
+    """An option for each setting, with its help and default."""
+    group = parser.add_argument_group(title)
+    for entry in fields(kind):
+        name, help_text = f"--{entry.name.replace('_', '-')}", entry.metadata["help"].replace("%", "%%")
+        of_type = type(entry.default)
+        if of_type is bool:
+            group.add_argument(name, action="store_true", help=help_text)
+            continue
         group.add_argument(
-            f"--{entry.name.replace('_', '-')}",
-            type=kind,
+            name,
+            type=of_type,
             default=entry.default,
             choices=entry.metadata["choices"],
-            metavar=None if entry.metadata["choices"] else kind.__name__.upper(),
-            help=entry.metadata["help"].replace("%", "%%"),
+            metavar=None if entry.metadata["choices"] else of_type.__name__.upper(),
+            help=help_text,
         )
+
+
+def _add_probe(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "probe-oracle",
+        "probe_oracle",
+        "ask the black box one question about one picture, and tell the answer, log-probabilities, time and cost",
+        "Costs one call. Without --picture a rendered picture is shown, with a question that the rendered world knows.",
+    )
+    parser.add_argument("--picture", type=Path, help="a picture of yours; it is sent as it is")
+    parser.add_argument("--question", default="", help="a question of yours")
+    parser.add_argument("--answers", default="", help="answers to choose from, separated by commas")
+    _add_settings(parser, "settings of the black box", OracleConfig)
 
 
 def _add_evaluate(verbs: _Verbs) -> None:

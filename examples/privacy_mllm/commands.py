@@ -7,14 +7,18 @@ import time
 from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import TypeVar
 
-from privacy_mllm import anonymizing, display, session
+from privacy_mllm import anonymizing, display, probing, session
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.folder import export_clips
 from privacy_mllm.data.world import render_clips
+from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.pretrain import pretrain as make_weights
 from privacy_mllm.runs import Run
+
+Settings = TypeVar("Settings", TrainConfig, OracleConfig)
 
 MINIATURE = TrainConfig(clips=48, pool=16, batch=8, calls_per_sample=4.0)
 
@@ -24,9 +28,9 @@ def demo(options: Namespace) -> int:
     started = time.monotonic()
     config = replace(MINIATURE if options.quick else TrainConfig(), seed=options.seed)
     with display.watching() as watch:
-        run, finished = session.train_run(config, options.runs, "demo", watch)
-        if not finished:
-            return _stopped(run)
+        run, stopped_by = session.train_run(config, options.runs, "demo", watch)
+        if stopped_by is not None:
+            return _stopped(run, stopped_by)
         judging = session.Judging(test_clips=32, attacker_steps=5) if options.quick else session.Judging()
         results = session.evaluate_run(run, watch, judging, full=True)
     display.show_table(results)
@@ -36,12 +40,16 @@ def demo(options: Namespace) -> int:
 
 
 def train(options: Namespace) -> int:
-    """Train with the given settings, then judge."""
-    config = TrainConfig(**{entry.name: getattr(options, entry.name) for entry in fields(TrainConfig)})
+    """Train with the given settings, or go on with a run; then judge."""
+    config, oracle = _read(TrainConfig, options), _read(OracleConfig, options)
     with display.watching() as watch:
-        run, finished = session.train_run(config, options.runs, options.name, watch)
-        if not finished:
-            return _stopped(run)
+        if options.resume is None:
+            run, stopped_by = session.train_run(config, options.runs, options.name, watch, oracle)
+        else:
+            run = Run(options.resume)
+            stopped_by = session.resume_run(run, watch)
+        if stopped_by is not None:
+            return _stopped(run, stopped_by)
         if options.no_evaluation:
             display.show_files(run)
             return 0
@@ -49,6 +57,11 @@ def train(options: Namespace) -> int:
     display.show_table(results)
     display.show_files(run)
     return 0
+
+
+def probe_oracle(options: Namespace) -> int:
+    """Ask one question about one picture, and tell all that came of it."""
+    return probing.run(_read(OracleConfig, options), options)
 
 
 def evaluate(options: Namespace) -> int:
@@ -91,6 +104,13 @@ def _judging(options: Namespace, split: str = "test") -> session.Judging:
     return session.Judging(test_clips=options.test_clips, attacker_steps=options.attacker_steps, split=split)
 
 
-def _stopped(run: Run) -> int:
-    print(f"stopped; what was learned so far is in {run.path}", file=sys.stderr)
-    return 130
+def _stopped(run: Run, by: str) -> int:
+    print(f"stopped by {by}", file=sys.stderr)
+    print(f"what was learned so far is in {run.path}", file=sys.stderr)
+    print(f"to go on: privacy-mllm train --resume {run.path}", file=sys.stderr)
+    return 130 if by == session.CTRL_C else 1
+
+
+def _read(kind: type[Settings], options: Namespace) -> Settings:
+    """The settings of one kind, as they were typed."""
+    return kind(**{entry.name: getattr(options, entry.name) for entry in fields(kind)})

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass
+
+from privacy_mllm.settings import check_choices, setting
 
 INITS = ("warm", "identity")
 ESTIMATORS = ("critical-history", "spsa")
 SCALARIZERS = ("augmented-tchebycheff", "tchebycheff", "weighted-sum")
 UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
 PRIVACY_LOSSES = ("reverse_kl", "uniform_bce")
-
-
-def _setting(default: Any, help_text: str, *, choices: tuple[str, ...] | None = None) -> Any:  # noqa: ANN401
-    return field(default=default, metadata={"help": help_text, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -24,45 +21,42 @@ class TrainConfig:
     are ours, chosen on the validation split.
     """
 
-    data: str = _setting("world", "what to train on: 'world' (rendered), or 'folder:DIR' (your own)")
-    clips: int = _setting(1500, "labelled training clips that are rendered; a folder gives all it has")
-    pool: int = _setting(256, "of these, the clips whose questions are put to the black box")
-    question: str = _setting("", "the main question; empty takes the first of the data")
-    question_share: float = _setting(0.75, "share of queries that put the main question; the rest draw from the others")
-    calls_per_sample: float = _setting(15.0, "budget: black-box calls for each clip of the pool")
-    init: str = _setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
-    estimator: str = _setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)
-    scalarizer: str = _setting("augmented-tchebycheff", "how the two losses become one", choices=SCALARIZERS)
-    utility_loss: str = _setting(
+    data: str = setting("world", "what to train on: 'world' (rendered), or 'folder:DIR' (your own)")
+    clips: int = setting(1500, "labelled training clips that are rendered; a folder gives all it has")
+    pool: int = setting(256, "of these, the clips whose questions are put to the black box")
+    question: str = setting("", "the main question; empty takes the first of the data")
+    question_share: float = setting(0.75, "share of queries that put the main question; the rest draw from the others")
+    calls_per_sample: float = setting(15.0, "budget: black-box calls for each clip of the pool")
+    init: str = setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
+    estimator: str = setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)
+    scalarizer: str = setting("augmented-tchebycheff", "how the two losses become one", choices=SCALARIZERS)
+    utility_loss: str = setting(
         "logprob",
         "loss of an answer; what the service tells decides how smooth it can be",
         choices=UTILITY_LOSSES,
     )
-    privacy_loss: str = _setting("reverse_kl", "loss of privacy, by the reviewer's verdict", choices=PRIVACY_LOSSES)
-    batch: int = _setting(16, "clips in each query's mean (one call a clip)")
-    privacy_batch: int = _setting(16, "pictures that the reviewer judges in a step")
-    utility_weight: float = _setting(0.2, "lambda_1; lambda_2 is the rest to 1")
-    utility_ideal: float = _setting(0.3, "z*_1, the loss of utility within reach")
-    margin: float = _setting(0.05, "epsilon, how far beyond the ideal point distances are measured")
-    augmentation: float = _setting(0.05, "sigma, weight of the sum beside the maximum")
-    radius: float = _setting(0.005, "c_0, first distance of the probes, in units of the parameters")
-    utility_lr: float = _setting(2e-3, "first step along the estimated gradient")
-    privacy_lr: float = _setting(0.15, "first step along the exact gradient")
-    privacy_max_norm: float = _setting(1.0, "length at which the exact gradient is clipped")
-    stability: float = _setting(50.0, "A of Spall's gains, in steps")
-    capacity: int = _setting(5, "m, gradients in the critical history")
-    decay: float = _setting(0.9, "d, how fast a past gradient's score falls")
-    blend: float = _setting(0.6, "gamma, share of the present gradient")
-    magnitude: float = _setting(1.0, "b, range of the step's adjustment")
-    reviewer_lr: float = _setting(1e-3, "step of the reviewer, which learns along (one step a step)")
-    seed: int = _setting(0, "seed of all random draws")
+    privacy_loss: str = setting("reverse_kl", "loss of privacy, by the reviewer's verdict", choices=PRIVACY_LOSSES)
+    batch: int = setting(16, "clips in each query's mean (one call a clip)")
+    privacy_batch: int = setting(16, "pictures that the reviewer judges in a step")
+    utility_weight: float = setting(0.2, "lambda_1; lambda_2 is the rest to 1")
+    utility_ideal: float = setting(0.3, "z*_1, the loss of utility within reach")
+    margin: float = setting(0.05, "epsilon, how far beyond the ideal point distances are measured")
+    augmentation: float = setting(0.05, "sigma, weight of the sum beside the maximum")
+    radius: float = setting(0.005, "c_0, first distance of the probes, in units of the parameters")
+    utility_lr: float = setting(2e-3, "first step along the estimated gradient")
+    privacy_lr: float = setting(0.15, "first step along the exact gradient")
+    privacy_max_norm: float = setting(1.0, "length at which the exact gradient is clipped")
+    stability: float = setting(50.0, "A of Spall's gains, in steps")
+    capacity: int = setting(5, "m, gradients in the critical history")
+    decay: float = setting(0.9, "d, how fast a past gradient's score falls")
+    blend: float = setting(0.6, "gamma, share of the present gradient")
+    magnitude: float = setting(1.0, "b, range of the step's adjustment")
+    reviewer_lr: float = setting(1e-3, "step of the reviewer, which learns along (one step a step)")
+    seed: int = setting(0, "seed of all random draws")
 
     def __post_init__(self) -> None:
         """Check what the parts that use a value do not check themselves."""
-        for entry in fields(self):
-            choices, value = entry.metadata["choices"], getattr(self, entry.name)
-            if choices is not None and value not in choices:
-                raise ValueError(f"`{entry.name}` must be one of {', '.join(choices)}, got {value!r}.")
+        check_choices(self)
         for name in ("clips", "pool", "batch", "privacy_batch", "calls_per_sample"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")

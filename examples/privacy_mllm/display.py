@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -33,7 +34,7 @@ def watching() -> Iterator[Watch]:
     )
     with Progress(*columns, console=_console) as progress:
         display = _Display(progress)
-        yield Watch(stage=display.stage, step=display.step, judged=display.judged)
+        yield Watch(stage=display.stage, step=display.step, judged=display.judged, say=say)
 
 
 @contextlib.contextmanager
@@ -72,7 +73,8 @@ def show_table(results: Results) -> None:
         table.add_column(heading, justify="right")
     for row in results.rows:
         numbers = (row.action, mean_answers(row), row.frozen_cmap, row.attacker_cmap)
-        cells = [row.method, *(f"{number:.1f}" for number in numbers), f"{row.calls_per_sample:.1f}"]
+        figures = ("-" if math.isnan(number) else f"{number:.1f}" for number in numbers)
+        cells = [row.method, *figures, f"{row.calls_per_sample:.1f}"]
         table.add_row(*cells, style="bold" if row.method == OURS else None)
     _console.print(table)
     say("action    the main question; all: the mean over all questions")
@@ -80,6 +82,11 @@ def show_table(results: Results) -> None:
     say("attacker  cMAP of a reviewer fine-tuned on each method's pictures: the leakage to believe")
     say(f"          an attacker who sees nothing reads {results.blind_cmap:.1f} (blind base rate)")
     say("calls     black-box calls of the training, for each clip asked about")
+    if any(math.isnan(row.action) for row in results.rows):
+        say("-         not asked: pictures that hide nothing stay on this machine (--send-raw lets them leave)")
+    unanswered = sum(row.unanswered for row in results.rows)
+    if unanswered:
+        say(f"{unanswered} calls of the judging failed; they count neither as right nor as wrong")
 
 
 def show_files(run: Run) -> None:
@@ -89,6 +96,10 @@ def show_files(run: Run) -> None:
         if file.is_file():
             say(f"         {file.relative_to(run.path)}")
     say(f"use it   privacy-mllm anonymize PICTURE -o OUT --run {run.path}")
+
+
+def _money(cost: float) -> str:
+    return f" ({cost:.2f})" if cost else ""
 
 
 class _Display:
@@ -105,7 +116,8 @@ class _Display:
 
     def step(self, record: StepRecord, steps: int) -> None:
         leader = {0: "utility", 1: "privacy", None: "-"}[record.i_max]
-        note = f"calls {record.calls}  L_MLLM {record.utility:.2f}  L_Privacy {record.privacy:.3f}  i_max {leader}"
+        spent = f"calls {record.calls}{_money(record.cost)}"
+        note = f"{spent}  L_MLLM {record.utility:.2f}  L_Privacy {record.privacy:.3f}  i_max {leader}"
         if self._task is not None:
             self._progress.update(self._task, total=steps, completed=record.step + 1, note=note)
 

@@ -8,6 +8,7 @@ the stronger attack counts. The blind base rate is what an attacker reads who se
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,14 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
 from typing import Any
 
+import numpy as np
+
+import zoopt_mo as zo
+from privacy_mllm.asking import Desk, Question
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.methods.protocol import Anonymizer
-from privacy_mllm.metrics import CMAP, accuracy, class_mean_average_precision
+from privacy_mllm.metrics import CMAP, class_mean_average_precision
 from privacy_mllm.models.reviewer import Reviewer
-from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.reviewing import review, train_reviewer
 
 ATTACKER_STEPS = 200
@@ -40,6 +44,7 @@ class Row:
         attacker_cmap: Leakage read by the strongest attacker fine-tuned on this method's pictures.
         attacker: The same by attribute.
         calls_per_sample: Black-box calls that training took, for each clip asked about.
+        unanswered: Test questions whose call failed; they count neither as right nor as wrong.
     """
 
     method: str
@@ -49,6 +54,7 @@ class Row:
     attacker_cmap: float
     attacker: dict[str, float]
     calls_per_sample: float = 0.0
+    unanswered: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,8 @@ class Results:
     rows: tuple[Row, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers and texts, as in ``results.json``."""
-        return asdict(self)
+        """Plain numbers and texts, as in ``results.json``; what was not asked is null."""
+        return asdict(self, dict_factory=lambda pairs: {name: _known(value) for name, value in pairs})
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,22 @@ class Evaluator:
     Args:
         attack: Labelled clips on which each method's attacker is fine-tuned, after anonymization.
         test: Clips that are judged.
-        oracle: The black box; every test clip is asked all its questions, one call each.
+        desk: The way to the black box; every test clip is asked all its questions, one call each.
         reviewer: The reviewer trained on raw pictures, from which attackers start.
         question: The main question; the first of the test clips where it is empty.
         attacker_steps: Steps of fine-tuning.
         seed: Seed of the attackers.
+        withheld: Methods whose pictures are not shown to the black box; their answers are not known.
     """
 
     attack: Clips
     test: Clips
-    oracle: Oracle
+    desk: Desk
     reviewer: Reviewer
     question: str = ""
     attacker_steps: int = ATTACKER_STEPS
     seed: int = 0
+    withheld: frozenset[str] = frozenset()
     _asking: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -128,7 +136,7 @@ class Evaluator:
             insider: A second reviewer from which it is attacked.
         """
         shown = self.test.with_frames(method.anonymize(self.test))
-        answers = self._answers(shown)
+        answers, unanswered = self._answers(method.name, shown)
         frozen = class_mean_average_precision(review(self.reviewer, shown.frames), shown.attributes)
         leak = self._leakage(method, shown, [self.reviewer] if insider is None else [self.reviewer, insider])
         return Row(
@@ -138,16 +146,26 @@ class Evaluator:
             frozen_cmap=frozen.value,
             attacker_cmap=leak.value,
             attacker=dict(zip(shown.attribute_names, leak.per_class, strict=True)),
+            unanswered=unanswered,
         )
 
-    def _answers(self, shown: Clips) -> dict[str, float]:
-        return {question: self._accuracy(shown, question) for question in all_questions(shown)}
+    def _answers(self, method: str, shown: Clips) -> tuple[dict[str, float], int]:
+        """Right answers to each question in percent, NaN where none was asked, and how many calls failed."""
+        questions = all_questions(shown)
+        if method in self.withheld:
+            return dict.fromkeys(questions, math.nan), 0
+        asked = [self._ask(method, step, shown, question) for step, question in enumerate(questions)]
+        right = [100 * (1 - float(np.nanmean(found.losses))) for found in asked]
+        return dict(zip(questions, right, strict=True)), sum(len(found.failures) for found in asked)
 
-    def _accuracy(self, shown: Clips, question: str) -> float:
-        rows = [row for row, answers in enumerate(shown.answers) if question in answers]
+    def _ask(self, method: str, step: int, shown: Clips, question: str) -> zo.Asked:
+        questions = [
+            Question(clip, question, answers[question])
+            for clip, answers in zip(shown.frames, shown.answers, strict=True)
+            if question in answers
+        ]
         with self._asking:  # an oracle's counter need not bear two threads
-            said = self.oracle.ask(shown.frames[rows], [question] * len(rows))
-        return accuracy([answer.text for answer in said], [shown.answers[row][question] for row in rows])
+            return self.desk.losses(questions, "text", name=f"judging {method}", step=step)
 
     def _leakage(self, method: Anonymizer, shown: Clips, starts: Sequence[Reviewer]) -> CMAP:
         """What the strongest attacker reads, of those fine-tuned from each start."""
@@ -170,3 +188,7 @@ def with_calls(results: Results, method: str, calls_per_sample: float) -> Result
 def mean_answers(row: Row) -> float:
     """Right answers over all questions, each question counting the same."""
     return statistics.fmean(row.answers.values())
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401 - any part of the table
+    return None if isinstance(value, float) and math.isnan(value) else value

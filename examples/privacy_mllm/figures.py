@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from privacy_mllm.asking import Desk, Question
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.evaluate import Results, Row
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import same_words
-from privacy_mllm.oracles.protocol import Answer, Oracle
 from privacy_mllm.train import StepRecord
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ RIGHT, WRONG, OURS, PLAIN = "#1a7f37", "#b42318", "#0b5cad", "#667085"
 
 
 def draw_before_after(
-    file: Path, clips: Clips, methods: Sequence[Anonymizer], oracle: Oracle, *, question: str, seed: int = 0
+    file: Path,
+    clips: Clips,
+    methods: Sequence[Anonymizer],
+    desk: Desk,
+    *,
+    question: str,
+    withheld: Collection[str] = (),
+    seed: int = 0,
 ) -> None:
     """Clips before and after, a row each, with what the black box answers; clips are drawn at random, never chosen.
 
@@ -37,8 +45,9 @@ def draw_before_after(
         file: Where the PNG goes.
         clips: Clips to draw from.
         methods: The columns, in order; the first is usually the raw picture.
-        oracle: The black box.
+        desk: The way to the black box.
         question: What is asked.
+        withheld: Names of methods whose pictures are not shown to the black box.
         seed: Seed of the draw.
     """
     asked = [row for row, answers in enumerate(clips.answers) if question in answers]
@@ -47,9 +56,11 @@ def draw_before_after(
     figure, axes = _subplots(len(rows), len(methods), width=4.2 * len(methods), height=1.45 * len(rows) + 0.6)
     for column, method in enumerate(methods):
         shown = clips.with_frames(method.anonymize(clips)).frames[rows]
-        said = oracle.ask(shown, [question] * len(rows))
-        for row, (frames, answer) in enumerate(zip(shown, said, strict=True)):
-            _draw_clip(axes[row, column], frames, answer, clips.answers[rows[row]][question])
+        accepted = [clips.answers[row][question] for row in rows]
+        asked_about = [Question(clip, question, right) for clip, right in zip(shown, accepted, strict=True)]
+        said = [""] * len(rows) if method.name in withheld else desk.answers(asked_about, name=f"picture {method.name}")
+        for axis, frames, text, right in zip(axes[:, column], shown, said, accepted, strict=True):
+            _draw_clip(axis, frames, text, right)
         axes[0, column].set_title(method.name, fontsize=11, fontweight="bold", pad=20)
     figure.suptitle(f'"{question}?"', fontsize=11)
     _save(figure, file)
@@ -92,6 +103,8 @@ def draw_trade_off(file: Path, results: Results, *, ours: str) -> None:
     axis.axvline(results.blind_cmap, color=PLAIN, linestyle=":", linewidth=1.2)
     axis.annotate("blind base rate", (results.blind_cmap, 2), rotation=90, fontsize=8, color=PLAIN, ha="right")
     for row in results.rows:
+        if math.isnan(row.action):  # never asked
+            continue
         picked = row.method == ours
         axis.scatter(row.attacker_cmap, row.action, s=90 if picked else 36, color=OURS if picked else PLAIN, zorder=3)
         _label(axis, row, below=any(_just_under(row, other) for other in results.rows), bold=picked)
@@ -122,11 +135,11 @@ def _just_under(row: Row, other: Row) -> bool:
     return abs(row.attacker_cmap - other.attacker_cmap) < 8 and 0 < other.action - row.action < 5
 
 
-def _draw_clip(axis: Axes, frames: Tensor, answer: Answer, accepted: tuple[str, ...]) -> None:
-    """The frames of a clip side by side, with the answer in green or red."""
+def _draw_clip(axis: Axes, frames: Tensor, said: str, accepted: tuple[str, ...]) -> None:
+    """The frames of a clip side by side, with the answer, if there is one, in green or red."""
     axis.imshow(torch.cat(list(frames), dim=2).permute(1, 2, 0).numpy(), interpolation="nearest")
-    right = any(same_words(answer.text, text) for text in accepted)
-    text = answer.text if right else f"{answer.text} (is: {accepted[0]})"
+    right = any(same_words(said, text) for text in accepted)
+    text = said if right or not said else f"{said} (is: {accepted[0]})"
     axis.set_xlabel(textwrap.shorten(text, 60), fontsize=9, color=RIGHT if right else WRONG)
     axis.set_xticks([])
     axis.set_yticks([])

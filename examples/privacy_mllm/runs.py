@@ -2,7 +2,8 @@
 
 ``config.json`` the settings, the command and the versions; ``metrics.jsonl`` a line a step; ``anonymizer.safetensors``
 the network, with what it was trained on in its header; ``reviewer.safetensors`` the reviewer that learned along;
-``results.json`` the table; ``figures/`` the pictures.
+``results.json`` the table; ``figures/`` the pictures. ``queries.sqlite`` the ledger of all paid calls, ``state.ckpt``
+what a stopped training goes on from.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,14 +23,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
+import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.evaluate import Results
 from privacy_mllm.models.reviewer import Reviewer
 from privacy_mllm.models.unet import UNet
-from privacy_mllm.train import StepRecord
+from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.train import StepRecord, Training
 
 CHECKPOINT = "anonymizer.safetensors"
 REVIEWER = "reviewer.safetensors"
+LEDGER = "queries.sqlite"
+STATE = "state.ckpt"
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,11 @@ class Run:
                 return cls(path)
             count += 1
 
-    def write_config(self, config: TrainConfig) -> None:
+    def write_config(self, config: TrainConfig, oracle: OracleConfig) -> None:
         """Write the settings, the command and the versions that the run depends on."""
         about = {
             "config": asdict(config),
+            "oracle": asdict(oracle),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "versions": {
                 "zoopt-mo": metadata.version("zoopt-mo"),
@@ -72,25 +78,40 @@ class Run:
         }
         self._write("config.json", json.dumps(about, indent=2).encode())
 
-    @contextlib.contextmanager
-    def metrics(self) -> Iterator[IO[str]]:
-        """The open file of step records; every line is on the disk once written."""
-        with (self.path / "metrics.jsonl").open("w", encoding="utf-8", buffering=1) as file:
-            yield file
+    def open_ledger(self) -> zo.Ledger:
+        """The ledger of the run's calls; one process at a time holds it."""
+        return zo.Ledger(self.path / LEDGER, run=self.path.name)
 
-    def save(self, network: UNet, reviewer: Reviewer, *, trained_on: str, steps: int, calls: int) -> None:
-        """Write the networks; a crash while writing leaves those before.
+    def load_state(self, training: Training) -> None:
+        """Take a training to where the run was last saved; a run that was never saved begins anew."""
+        if (self.path / STATE).is_file():
+            training.load_state_dict(zo.load_checkpoint(self.path / STATE))
+
+    @contextlib.contextmanager
+    def metrics(self, num_kept: int = 0) -> Iterator[IO[str]]:
+        """The open file of step records; every line is on the disk once written.
 
         Args:
-            network: The anonymizer.
-            reviewer: The reviewer that learned along with it.
-            trained_on: Its training data, as the user named it.
-            steps: Steps taken.
-            calls: Black-box calls spent.
+            num_kept: Records of earlier steps that stay; those after them are dropped.
         """
-        about = {"trained_on": trained_on, "steps": str(steps), "calls": str(calls)}
-        self._write(REVIEWER, save(reviewer.state_dict(), metadata=about))
-        self._write(CHECKPOINT, save(network.state_dict(), metadata=about))
+        file = self.path / "metrics.jsonl"
+        kept = file.read_text(encoding="utf-8").splitlines()[:num_kept] if num_kept else []
+        self._write(file.name, "".join(f"{line}\n" for line in kept).encode())
+        with file.open("a", encoding="utf-8", buffering=1) as records:
+            yield records
+
+    def save(self, state: Mapping[str, Any], *, trained_on: str) -> None:
+        """Write the networks, and all that the training can go on from; a crash while writing leaves those before.
+
+        Args:
+            state: State of the training between two steps.
+            trained_on: Its training data, as the user named it.
+        """
+        calls = state["utility"]["num_queries"]
+        about = {"trained_on": trained_on, "steps": str(state["num_taken"]), "calls": str(calls)}
+        self._write(REVIEWER, save(state["reviewer"], metadata=about))
+        self._write(CHECKPOINT, save(state["anonymizer"], metadata=about))
+        zo.save_checkpoint(self.path / STATE, state)
 
     def load_reviewer(self) -> Reviewer:
         """The reviewer that learned along with the anonymizer, in evaluation mode."""
@@ -102,7 +123,7 @@ class Run:
         """Write the table."""
         self._write("results.json", json.dumps(results.to_json(), indent=2).encode())
 
-    def read_config(self) -> TrainConfig:
+    def read_config(self) -> tuple[TrainConfig, OracleConfig]:
         """The settings of the run.
 
         Raises:
@@ -111,7 +132,8 @@ class Run:
         file = self.path / "config.json"
         if not file.is_file():
             raise FileNotFoundError(f"{self.path} is not a run: it has no config.json.")
-        return TrainConfig(**json.loads(file.read_text(encoding="utf-8"))["config"])
+        about = json.loads(file.read_text(encoding="utf-8"))
+        return TrainConfig(**about["config"]), OracleConfig(**about.get("oracle", {}))
 
     def read_metrics(self) -> list[StepRecord]:
         """The records of the steps taken."""

@@ -1,28 +1,35 @@
-"""The two things that are done with a run, from data to files: train it, and judge it."""
+"""The things that are done with a run, from data to files: plan it, train it, go on with it, judge it."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import torch
+
+import zoopt_mo as zo
 from privacy_mllm import figures
+from privacy_mllm.asking import Desk
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.data.sources import load_clips
+from privacy_mllm.data.sources import candidates_of, check_source, load_clips
 from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
 from privacy_mllm.models.reviewer import Reviewer, load_reviewer
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.oracles.protocol import Answer, Oracle
+from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 from privacy_mllm.runs import Run, load_anonymizer
 from privacy_mllm.train import StepRecord, Training
 
 OURS = "trained"
 START = "start"
 CONTROL = "no query"
+CTRL_C = "Ctrl-C"
 SAVE_EVERY = 25
 TEST_CLIPS = 500
 
@@ -35,11 +42,13 @@ class Watch:
         stage: Called with the name of a stage that begins.
         step: Called with each step's record and the number of steps in all.
         judged: Called with the name of each method that has its row.
+        say: Called with a sentence that the user should read.
     """
 
     stage: Callable[[str], None] = lambda _name: None
     step: Callable[[StepRecord, int], None] = lambda _record, _steps: None
     judged: Callable[[str], None] = lambda _method: None
+    say: Callable[[str], None] = lambda _sentence: None
 
 
 @dataclass(frozen=True)
@@ -59,58 +68,132 @@ class Judging:
     workers: int = 2
 
 
-def train_run(config: TrainConfig, runs: Path, name: str, watch: Watch) -> tuple[Run, bool]:
+def train_run(
+    config: TrainConfig, runs: Path, name: str, watch: Watch, oracle_config: OracleConfig | None = None
+) -> tuple[Run, str | None]:
     """Train as the settings say and keep everything in the run's folder.
 
-    The checkpoint is written every few steps, and when Ctrl-C stops the training, which then ends early.
+    Every answer is in the run's ledger as soon as it comes. The checkpoint is written every few steps, and when Ctrl-C
+    or too many failed calls stop the training, which :func:`resume_run` then goes on with.
 
     Args:
         config: The settings.
         runs: Where runs lie.
         name: Name of the run; its folder is made when the data were found right.
         watch: Whom to tell.
+        oracle_config: The black box; the embedded one by default.
 
     Returns:
-        The run, and True if its budget was spent, False if Ctrl-C came first.
+        The run, and None if its budget was spent, else what stopped it: ``CTRL_C``, or the failure in words.
     """
+    settings = OracleConfig() if oracle_config is None else oracle_config
+    if settings.is_remote and config.init == "identity" and not settings.send_raw:
+        raise ValueError("`init` must be 'warm': 'identity' sends pictures as they are. Allow that with --send-raw.")
     watch.stage("reading training clips")
-    oracle = EmbeddedOracle()
-    clips = load_clips(config.data, "train", config.clips, oracle)
-    training = Training(config, clips, oracle)
+    clips, oracle = _open(config, settings, "train", config.clips)
+    config = _with_known_loss(config, settings, clips, oracle, watch)
+    Training(config, clips, oracle, limits=settings).desk.close()  # the settings are right, so a folder may be made
     run = Run.create(runs, name)
-    run.write_config(config)
+    run.write_config(config, settings)
+    return run, _train(run, clips, oracle, watch)
+
+
+def resume_run(run: Run, watch: Watch) -> str | None:
+    """Go on with a run that was stopped or killed, to the same end; no paid call is paid again.
+
+    Args:
+        run: The run.
+        watch: Whom to tell.
+
+    Returns:
+        None if its budget was spent, else what stopped it: ``CTRL_C``, or the failure in words.
+    """
+    config, settings = run.read_config()
+    watch.stage("reading training clips")
+    clips, oracle = _open(config, settings, "train", config.clips)
+    return _train(run, clips, oracle, watch)
+
+
+def _open(config: TrainConfig, settings: OracleConfig, split: str, count: int) -> tuple[Clips, Oracle]:
+    """Clips of a split and the black box, checked against each other: what would fail later fails here, unpaid."""
+    clips = load_clips(config.data, split, count)
+    labelled = clips if split == "train" else load_clips(config.data, "train", config.clips)
+    oracle = open_oracle(settings, candidates_of(config.data, labelled))
+    check_source(config.data, clips, oracle)
+    return clips, oracle
+
+
+def _with_known_loss(
+    config: TrainConfig, settings: OracleConfig, clips: Clips, oracle: Oracle, watch: Watch
+) -> TrainConfig:
+    """Where a service returns no log-probabilities, the settings with the next best loss; found by one call."""
+    if settings.kind != "openai" or config.utility_loss != "logprob":
+        return config
+    answer = probe(oracle, clips.frames.shape[1:], config.question or all_questions(clips)[0])
+    if answer.logprobs is not None:
+        watch.say("the service returns log-probabilities: they are the loss of utility")
+        return config
+    other = "rank" if answer.ranked else "text"
+    watch.say(f"the service returns no log-probabilities: the loss of utility is {other!r} instead")
+    return replace(config, utility_loss=other)
+
+
+def probe(oracle: Oracle, shape: torch.Size, question: str) -> Answer:
+    """One answer about a picture of noise, which shows nobody; it costs a call.
+
+    Args:
+        oracle: The black box.
+        shape: Shape of a clip, ``[t, 3, h, w]``.
+        question: What is asked.
+    """
+    noise = torch.randint(256, (1, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return oracle.ask(noise, [question])[0]
+
+
+def _train(run: Run, clips: Clips, oracle: Oracle, watch: Watch) -> str | None:
+    config, settings = run.read_config()
     watch.stage("training")
-    finished = _take_steps(training, run, watch)
+    with run.open_ledger() as ledger:
+        training = Training(config, clips, oracle, ledger=ledger, limits=settings)
+        with training.desk:
+            run.load_state(training)
+            stopped_by = _take_steps(training, run, watch)
     records = run.read_metrics()
     if records:
         figures.draw_losses(run.path / "figures" / "losses.png", records)
-    return run, finished
+    if stopped_by is None and training.ended_by:
+        watch.say(f"the training ended early, after {training.num_taken} steps: its limit on {training.ended_by}")
+    advice = training.differences.advice()
+    if advice:
+        watch.say(advice)
+    return stopped_by
 
 
-def _take_steps(training: Training, run: Run, watch: Watch) -> bool:
-    config, steps = training.config, 0
-
-    def save() -> None:
-        calls = training.num_calls
-        run.save(training.anonymizer, training.reviewer, trained_on=config.data, steps=steps, calls=calls)
-
-    with run.metrics() as file:
-        try:
+def _take_steps(training: Training, run: Run, watch: Watch) -> str | None:
+    """Take the steps that are left; what is kept is always the state between two steps."""
+    state = copy.deepcopy(training.state_dict())
+    try:
+        with run.metrics(training.num_taken) as file:
             for record in training.steps():
-                steps = record.step + 1
+                state = copy.deepcopy(training.state_dict())
                 file.write(json.dumps(asdict(record)) + "\n")
                 watch.step(record, training.num_steps)
-                if steps % SAVE_EVERY == 0:
-                    save()
-        except KeyboardInterrupt:
-            return False
-        finally:
-            save()
-    return True
+                if training.num_taken % SAVE_EVERY == 0:
+                    run.save(state, trained_on=training.config.data)
+    except KeyboardInterrupt:
+        return CTRL_C
+    except zo.TooManyFailures as error:
+        return str(error)
+    finally:
+        run.save(state, trained_on=training.config.data)
+    return None
 
 
 def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Results:
     """Judge a run's anonymizer beside the controls, and write ``results.json`` and the figures.
+
+    A black box that is not on this machine is asked about anonymized pictures alone, unless the run allows raw ones;
+    its answers are kept in the run's ledger too.
 
     Args:
         run: A trained run.
@@ -118,11 +201,10 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
         judging: How thoroughly.
         full: Whether all classical baselines stand in the table, or only raw pictures and the control.
     """
-    config = run.read_config()
-    oracle = EmbeddedOracle()
+    config, settings = run.read_config()
     watch.stage("reading clips")
-    attack = load_clips(config.data, "train", config.clips, oracle)
-    test = load_clips(config.data, judging.split, judging.test_clips, oracle)
+    attack = load_clips(config.data, "train", config.clips)
+    test, oracle = _open(config, settings, judging.split, judging.test_clips)
     watch.stage("training the control")
     trained = load_anonymizer(run.path)
     pairs = {**train_controls(config, attack), OURS: (trained.network, run.load_reviewer())}
@@ -131,13 +213,22 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     others = baselines(people=test.people is not None and attack.people is not None) if full else (Raw(),)
     watch.stage("judging")
     question = config.question or all_questions(test)[0]
-    evaluator = Evaluator(attack, test, oracle, load_reviewer("reviewer"), question, judging.attacker_steps)
-    results = evaluator.evaluate(
-        [*others, *networks], insiders=insiders, workers=judging.workers, progress=watch.judged
-    )
-    results = with_calls(results, OURS, trained.calls / min(config.pool, len(attack)))
-    run.write_results(results)
-    _draw(run, results, test, [Raw(), *networks[1:]], question)
+    withheld = frozenset({Raw().name} if settings.is_remote and not settings.send_raw else ())
+    ledger = None if settings.kind == "embedded" else run.open_ledger()
+    with Desk(oracle, ledger, max_failures=settings.max_failures) as desk:
+        reviewer = load_reviewer("reviewer")
+        evaluator = Evaluator(attack, test, desk, reviewer, question, judging.attacker_steps, withheld=withheld)
+        results = evaluator.evaluate(
+            [*others, *networks], insiders=insiders, workers=judging.workers, progress=watch.judged
+        )
+        results = with_calls(results, OURS, trained.calls / min(config.pool, len(attack)))
+        run.write_results(results)
+        folder = run.path / "figures"
+        figures.draw_trade_off(folder / "trade_off.png", results, ours=OURS)
+        shown: list[Anonymizer] = [Raw(), *networks[1:]]
+        figures.draw_before_after(folder / "before_after.png", test, shown, desk, question=question, withheld=withheld)
+    if ledger is not None:
+        ledger.close()
     return results
 
 
@@ -151,9 +242,3 @@ def train_controls(config: TrainConfig, clips: Clips) -> dict[str, tuple[UNet, R
     for _ in training.steps():
         pass
     return {START: start, CONTROL: (training.anonymizer, training.reviewer)}
-
-
-def _draw(run: Run, results: Results, test: Clips, methods: list[Anonymizer], question: str) -> None:
-    folder: Path = run.path / "figures"
-    figures.draw_trade_off(folder / "trade_off.png", results, ours=OURS)
-    figures.draw_before_after(folder / "before_after.png", test, methods, EmbeddedOracle(), question=question)

@@ -9,22 +9,26 @@ pictures, so that it stays a judge worth fooling.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 import zoopt_mo as zo
+from privacy_mllm.asking import Desk, Question
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
+from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss
 from privacy_mllm.models.reviewer import load_reviewer
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.protocol import Oracle
+from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.reviewing import draw_frames
-from privacy_mllm.utility import check_targets, utility_loss
+from privacy_mllm.utility import check_targets
 from privacy_mllm.weights import load_weights
 
 PROBES_A_STEP = 2
@@ -32,7 +36,11 @@ PROBES_A_STEP = 2
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One line of a run's ``metrics.jsonl``."""
+    """One line of a run's ``metrics.jsonl``.
+
+    ``failed`` calls are those of the step; ``zero_pairs`` is the share of pairs of answers so far that had exactly the
+    same loss, and so told nothing; ``cost`` is the price of the calls so far.
+    """
 
     step: int
     calls: int
@@ -45,6 +53,9 @@ class StepRecord:
     utility_norm: float
     privacy_norm: float
     lr: float
+    failed: int = 0
+    zero_pairs: float = 0.0
+    cost: float = 0.0
 
 
 class Training:
@@ -55,10 +66,22 @@ class Training:
         clips: Labelled training clips; the first ``config.pool`` of them are the pool that is asked about.
         oracle: The black box.
         ask: False makes the control that never asks: the same start and steps for privacy alone.
+        ledger: Where answers are kept.
+        limits: Settings of the black box, of which the limits on failures, money and time count here.
     """
 
-    def __init__(self, config: TrainConfig, clips: Clips, oracle: Oracle, *, ask: bool = True) -> None:
-        self.config, self.clips, self.oracle, self.ask = config, clips, oracle, ask
+    def __init__(
+        self,
+        config: TrainConfig,
+        clips: Clips,
+        oracle: Oracle,
+        *,
+        ask: bool = True,
+        ledger: zo.Ledger | None = None,
+        limits: OracleConfig | None = None,
+    ) -> None:
+        self.config, self.clips, self.ask = config, clips, ask
+        self.limits = OracleConfig() if limits is None else limits
         _check_clips(config, clips)
         self.pool = clips.head(config.pool)
         self.anonymizer = UNet()
@@ -66,10 +89,13 @@ class Training:
         self.reviewer = load_reviewer("reviewer_warm" if config.init == "warm" else "reviewer")
         self.base_rates = clips.attributes.mean(dim=0).clamp(0.01, 0.99)
         self.num_steps = _num_steps(config, len(self.pool))
+        self.num_taken = 0
         self.question = config.question or all_questions(clips)[0]
-        self._calls_before = oracle.num_calls
+        self.desk = Desk(oracle, ledger, max_failures=self.limits.max_failures)
+        self.differences = ZeroDifferences()
+        self.budget = _budget(self.limits)
         self._generator = torch.Generator().manual_seed(config.seed)
-        self._batches = self._draw_batches()
+        self._order = torch.empty(0, dtype=torch.long)  # clips of the pool that are still to be asked about
         self._build()
 
     def _build(self) -> None:
@@ -77,7 +103,9 @@ class Training:
         gains = zo.SpallGains(lr=1.0, radius=config.radius, stability=config.stability)
         self.utility = zo.BlackBox(
             render=self._anonymize_batch,
-            judge=self._ask_oracle,
+            judge=self.desk.judge,
+            score=self.desk.score(config.utility_loss),
+            queries=self.desk.queries,
             estimator=_estimator(config, gains),
             name="utility",
             step_factor=config.utility_lr,
@@ -93,37 +121,82 @@ class Training:
 
     @property
     def num_calls(self) -> int:
-        """Black-box calls that this run has spent, by the black box's own counter."""
-        return self.oracle.num_calls - self._calls_before
+        """Black-box calls that this run has spent, those before it was resumed included."""
+        return self.utility.num_queries
 
     def steps(self) -> Iterator[StepRecord]:
-        """Take all steps that the budget allows, one a record."""
-        for step in range(self.num_steps):
-            yield self._step(step)
+        """Take the steps that are left, one a record, as far as money and time allow."""
+        while self.num_taken < self.num_steps and self._affords_step():
+            record = self._step(self.num_taken)
+            self.num_taken += 1
+            yield record
+
+    @property
+    def ended_by(self) -> str | None:
+        """The limit that ends the run before its last step: "cost" or "seconds"; None for none."""
+        if self.budget is None or self.num_taken == self.num_steps:
+            return None
+        return self.budget.reason(PROBES_A_STEP * self.config.batch)
+
+    def _affords_step(self) -> bool:
+        return self.budget is None or self.budget.allows(PROBES_A_STEP * self.config.batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the run depends on, beside the settings and the data."""
+        return {
+            "num_taken": self.num_taken,
+            "anonymizer": self.anonymizer.state_dict(),
+            "reviewer": self.reviewer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "reviewer_optimizer": self.reviewer_optimizer.state_dict(),
+            "utility": self.utility.state_dict(),
+            "generator": self._generator.get_state(),
+            "order": self._order,
+            "pairs": [self.differences.num_pairs, self.differences.num_zero],
+            "cost": self.desk.cost,
+            "budget": None if self.budget is None else self.budget.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state; the next step is the one that would have come.
+
+        Args:
+            state: What :meth:`state_dict` gave, of a training with the same settings and data.
+        """
+        self.num_taken = state["num_taken"]
+        for part in ("anonymizer", "reviewer", "optimizer", "scheduler", "reviewer_optimizer", "utility"):
+            getattr(self, part).load_state_dict(state[part])
+        self._generator.set_state(state["generator"])
+        self._order = state["order"]
+        self.differences.num_pairs, self.differences.num_zero = state["pairs"]
+        self.desk.cost = state["cost"]
+        if self.budget is not None and state["budget"] is not None:
+            self.budget.load_state_dict(state["budget"])
 
     def _step(self, step: int) -> StepRecord:
-        self._batch = next(self._batches)
+        self._batch = self._draw_batch()
         self._pictures, self._labels = draw_frames(
             self.clips.frames, self.clips.attributes, self.config.privacy_batch, self._generator
         )
-        lr = float(self.scheduler.get_last_lr()[0])
+        lr, calls, cost = float(self.scheduler.get_last_lr()[0]), self.num_calls, self.desk.cost
         report: zo.StepReport = zo.backward(self.objectives, self.scalarize, self.anonymizer)  # equation 11
         self.optimizer.step()  # equation 12
         self.optimizer.zero_grad()
         self.scheduler.step()
+        if self.ask:
+            self.differences.add(self.utility.item_losses.T.ravel().tolist())
+        if self.budget is not None:
+            self.budget.spend(queries=self.num_calls - calls, cost=self.desk.cost - cost)
         return self._record(step, report, self._refresh_reviewer(), lr)
 
-    def _anonymize_batch(self) -> Tensor:
-        """X_A = f_A(X) of the batch, in bytes as it would be sent."""
-        frames = self.pool.frames[self._batch.rows]
+    def _anonymize_batch(self) -> zo.Batch:
+        """X_A = f_A(X) of the batch, in bytes as it would be sent, with a question a clip."""
+        batch = self._batch
+        frames = self.pool.frames[batch.rows]
         pictures: Tensor = self.anonymizer(frames.flatten(0, 1).float() / 255)
-        return (pictures * 255).round().to(torch.uint8).view(frames.shape)
-
-    def _ask_oracle(self, payloads: list[Tensor]) -> Tensor:
-        """L_MLLM of each payload: one call a clip, all in one request."""
-        questions, targets = self._batch.questions * len(payloads), self._batch.targets * len(payloads)
-        answers = self.oracle.ask(torch.cat(payloads), questions)
-        return utility_loss(answers, targets, self.config.utility_loss).view(len(payloads), -1).mean(dim=1)
+        clips = (pictures * 255).round().to(torch.uint8).view(frames.shape)
+        return zo.Batch(map(Question, clips, batch.questions, batch.targets))
 
     def _reviewer_loss(self) -> Tensor:
         """L_Privacy of the anonymized pictures."""
@@ -140,15 +213,15 @@ class Training:
         self.reviewer_optimizer.step()
         return float(loss.detach())
 
-    def _draw_batches(self) -> Iterator[_Batch]:
+    def _draw_batch(self) -> _Batch:
         """Every clip of the pool once, in random order, then again; a question for each clip."""
         size = self.config.batch
-        while True:
-            order = torch.randperm(len(self.pool), generator=self._generator)
-            for rows in order[: len(order) - len(order) % size].split(size):
-                questions = [self._draw_question(int(row)) for row in rows]
-                targets = [self.pool.answers[int(row)][question] for row, question in zip(rows, questions, strict=True)]
-                yield _Batch(rows, questions, targets)
+        if len(self._order) < size:
+            self._order = torch.randperm(len(self.pool), generator=self._generator)
+        rows, self._order = self._order[:size], self._order[size:]
+        questions = [self._draw_question(int(row)) for row in rows]
+        targets = [self.pool.answers[int(row)][question] for row, question in zip(rows, questions, strict=True)]
+        return _Batch(rows, questions, targets)
 
     def _draw_question(self, row: int) -> str:
         """The main question with its share of the queries, else one of the clip's others: untrained ones collapse."""
@@ -173,6 +246,9 @@ class Training:
             utility_norm=report.gradient_norms[0] if self.ask else unasked,
             privacy_norm=report.gradient_norms[-1],
             lr=lr,
+            failed=len(report.failures),
+            zero_pairs=self.differences.rate,
+            cost=self.desk.cost,
         )
 
 
@@ -181,6 +257,12 @@ class _Batch:
     rows: Tensor
     questions: list[str]
     targets: list[tuple[str, ...]]
+
+
+def _budget(limits: OracleConfig) -> zo.Budget | None:
+    if not limits.max_cost and not limits.max_hours:
+        return None
+    return zo.Budget(cost=limits.max_cost or None, seconds=3600 * limits.max_hours or None)
 
 
 def _check_clips(config: TrainConfig, clips: Clips) -> None:

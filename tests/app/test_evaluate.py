@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from privacy_mllm.asking import Desk
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import QUESTIONS, render_clips
 from privacy_mllm.evaluate import Evaluator, Row, mean_answers, with_calls
@@ -37,7 +38,7 @@ def shown() -> Clips:
 
 @pytest.fixture(scope="module")
 def evaluator(attack: Clips, shown: Clips) -> Evaluator:
-    return Evaluator(attack, shown, EmbeddedOracle(), load_reviewer("reviewer"), attacker_steps=3)
+    return Evaluator(attack, shown, Desk(EmbeddedOracle()), load_reviewer("reviewer"), attacker_steps=3)
 
 
 def test_raw_pictures_are_answered_and_read_and_blank_ones_are_not(evaluator: Evaluator) -> None:
@@ -53,7 +54,7 @@ def test_the_stronger_of_two_attackers_counts(evaluator: Evaluator) -> None:
     alone = evaluator.judge(Raw())
     with_weak = evaluator.judge(Raw(), weak)
     assert with_weak.attacker_cmap == alone.attacker_cmap
-    turned = Evaluator(evaluator.attack, evaluator.test, evaluator.oracle, weak, attacker_steps=3)
+    turned = Evaluator(evaluator.attack, evaluator.test, evaluator.desk, weak, attacker_steps=3)
     assert turned.judge(Raw(), strong).attacker_cmap == alone.attacker_cmap > turned.judge(Raw()).attacker_cmap
 
 
@@ -66,21 +67,21 @@ def test_the_rows_do_not_depend_on_the_number_of_workers(evaluator: Evaluator) -
 
 def test_each_question_of_each_clip_costs_one_call(attack: Clips, shown: Clips) -> None:
     oracle = EmbeddedOracle()
-    Evaluator(attack, shown, oracle, load_reviewer("reviewer"), attacker_steps=1).evaluate([Raw(), Blank()])
+    Evaluator(attack, shown, Desk(oracle), load_reviewer("reviewer"), attacker_steps=1).evaluate([Raw(), Blank()])
     assert oracle.num_calls == 2 * 4 * len(shown)
 
 
 def test_the_main_question_is_the_one_named_or_the_first(attack: Clips, shown: Clips) -> None:
     reviewer = load_reviewer("reviewer")
-    first = Evaluator(attack, shown, EmbeddedOracle(), reviewer, attacker_steps=1).judge(Raw())
-    place = Evaluator(attack, shown, EmbeddedOracle(), reviewer, QUESTIONS[3], attacker_steps=1).judge(Raw())
+    first = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, attacker_steps=1).judge(Raw())
+    place = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, QUESTIONS[3], attacker_steps=1).judge(Raw())
     assert first.action == first.answers[QUESTIONS[0]]
     assert place.action == place.answers[QUESTIONS[3]]
 
 
 def test_clips_that_the_attacker_learned_from_cannot_be_judged(attack: Clips) -> None:
     with pytest.raises(ValueError, match="`test` must not hold clips of `attack`, got 'train-00000' in both"):
-        Evaluator(attack, attack.head(4), EmbeddedOracle(), load_reviewer("reviewer"))
+        Evaluator(attack, attack.head(4), Desk(EmbeddedOracle()), load_reviewer("reviewer"))
 
 
 def test_progress_names_every_method_once(evaluator: Evaluator) -> None:

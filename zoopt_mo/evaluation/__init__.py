@@ -3,7 +3,7 @@
 from zoopt_mo.evaluation._concurrent import concurrent
 from zoopt_mo.evaluation._judges import Judge, Outcome, WholeJudge, until_stopped
 from zoopt_mo.evaluation._keys import payload_key
-from zoopt_mo.evaluation._outcomes import Failure, QueryError, Reply, Usage
+from zoopt_mo.evaluation._outcomes import Failure, QueryError, Reply, TooManyFailures, Usage
 from zoopt_mo.evaluation._parallel import parallel
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Outcome",
     "QueryError",
     "Reply",
+    "TooManyFailures",
     "Usage",
     "WholeJudge",
     "concurrent",

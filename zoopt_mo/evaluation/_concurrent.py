@@ -6,11 +6,13 @@ import asyncio
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from zoopt_mo._checks import check_count, check_positive
 from zoopt_mo.evaluation._judges import Judge, Outcome, StopAsking
+from zoopt_mo.evaluation._outcomes import QueryError
 
 
 def concurrent(
@@ -55,46 +57,97 @@ class Concurrent(Judge):
     def __init__(self, function: Callable[[Any], Awaitable[Any]], concurrency: int, timeout: float | None) -> None:
         self.function, self.concurrency, self.timeout = function, concurrency, timeout
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting = threading.Lock()
 
     def outcomes(self, payloads: Sequence[Any]) -> Iterator[Outcome]:
         """What came of each payload, as soon as it is known."""
-        found: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        stopped = threading.Event()
-        asking = asyncio.run_coroutine_threadsafe(self._ask_all(payloads, found.put, stopped), self._running_loop())
+        calls = _Calls(self.function, self.concurrency, self.timeout, len(payloads))
+        asking = asyncio.run_coroutine_threadsafe(calls.begin(payloads), self._running_loop())
         try:
-            for _ in payloads:
-                outcome = found.get()
-                if outcome is not None:
-                    try:
-                        yield outcome
-                    except StopAsking:
-                        stopped.set()
+            yield from calls.outcomes()
+        except (KeyboardInterrupt, SystemExit, StopAsking):  # what is under way will be paid for: take its answers
+            calls.is_stopped = True
+            yield from calls.outcomes()
+            raise
         finally:
+            calls.is_over = True
             asking.cancel()
 
-    async def _ask_all(
-        self, payloads: Sequence[Any], tell: Callable[[Outcome | None], None], stopped: threading.Event
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=_run, args=(self._loop,), name="zoopt-mo judge", daemon=True).start()
+                weakref.finalize(self, _stop, self._loop)
+            return self._loop
+
+
+class _Calls:
+    """The calls of one round; they run in the event loop and are told of in the user's thread."""
+
+    def __init__(
+        self, function: Callable[[Any], Awaitable[Any]], concurrency: int, timeout: float | None, num_left: int
     ) -> None:
+        self.function, self.concurrency, self.timeout = function, concurrency, timeout
+        self.num_left = num_left
+        self.is_stopped = self.is_over = False
+        self._found: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()  # None for a call that did not begin
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What is still to be told; an interruption in a call is raised here."""
+        while self.num_left:
+            outcome = self._found.get()
+            self.num_left -= 1
+            if outcome is not None and not _interrupts(outcome.reply):
+                yield outcome
+            elif outcome is not None and not self.is_stopped:
+                raise outcome.reply
+
+    async def begin(self, payloads: Sequence[Any]) -> None:
+        """Call the function with every payload."""
         free = asyncio.Semaphore(self.concurrency)
+        await asyncio.gather(*(self._ask_when(free, number, payload) for number, payload in enumerate(payloads)))
 
-        async def ask(number: int, payload: object) -> None:
-            async with free:
-                tell(None if stopped.is_set() else await self._ask(number, payload))
-
-        await asyncio.gather(*(ask(number, payload) for number, payload in enumerate(payloads)))
+    async def _ask_when(self, free: asyncio.Semaphore, number: int, payload: object) -> None:
+        async with free:
+            self._found.put(None if self.is_stopped else await self._ask(number, payload))
 
     async def _ask(self, number: int, payload: object) -> Outcome:
         started = time.perf_counter()
+        reply: Any
         try:
-            reply = await asyncio.wait_for(self.function(payload), self.timeout)
-        except asyncio.TimeoutError:
-            reply = TimeoutError(f"no answer within {self.timeout or 0:g} s")
+            reply = await asyncio.wait_for(self._call(payload), self.timeout)
+        except asyncio.CancelledError:
+            if self.is_over:
+                raise
+            reply = QueryError("the call was cancelled")
         except Exception as error:
             reply = error
-        return Outcome(number, reply, time.perf_counter() - started)
+        elapsed = time.perf_counter() - started
+        if isinstance(reply, asyncio.TimeoutError) and self.timeout is not None and elapsed >= self.timeout:
+            reply = TimeoutError(f"no answer within {self.timeout:g} s")
+        return Outcome(number, reply, elapsed)
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="zoopt-mo judge", daemon=True).start()
-        return self._loop
+    async def _call(self, payload: object) -> Any:  # noqa: ANN401
+        try:
+            return await self.function(payload)
+        except (KeyboardInterrupt, SystemExit) as interruption:  # raised here it would end the loop
+            return interruption
+
+
+def _interrupts(reply: object) -> bool:
+    return isinstance(reply, BaseException) and not isinstance(reply, Exception)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped, then close it."""
+    try:
+        loop.run_forever()
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(loop.stop)

@@ -15,9 +15,10 @@ Update = Callable[[Any], None]
 
 
 def payload_key(payload: object, *, salt: str = "") -> str:
-    """Digest of a payload: the same for equal contents in any process, and nothing of it can be read from the digest.
+    """Digest of a payload: the same for equal contents in any process, another one for any other.
 
-    Costs one pass over the payload.
+    The payload cannot be read from it, though whoever guesses a payload can check the guess. A tensor counts as the
+    array of the same numbers, a mapping as the same in any order. Costs one pass over the payload.
 
     Args:
         payload: Arrays, tensors, bytes, text, numbers, None, and lists, tuples, mappings and dataclasses of them.
@@ -59,23 +60,29 @@ def _feed(update: Update, value: object) -> None:
 
 
 def _feed_tensor(update: Update, tensor: torch.Tensor) -> None:
-    held = tensor.detach().cpu().contiguous()
-    update(f"tensor {held.dtype} {list(held.shape)} ".encode())
-    update(held.reshape(-1).view(torch.uint8).numpy())
+    if tensor.layout != torch.strided:
+        raise TypeError(f"`payload` must hold dense tensors, got {tensor.layout}.")
+    held = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    try:
+        _feed_array(update, held.numpy())
+    except TypeError:  # numpy has no such numbers, such as bfloat16
+        update(f"tensor {held.dtype} {list(held.shape)} ".encode())
+        update(held.reshape(-1).view(torch.uint8).numpy())
 
 
 def _feed_array(update: Update, array: np.ndarray[Any, Any]) -> None:
     if array.dtype.hasobject:
         raise TypeError("`payload` must not hold arrays of Python objects; give a `key` of your own.")
-    update(f"array {array.dtype.str} {list(array.shape)} ".encode())
+    update(f"array {np.lib.format.dtype_to_descr(array.dtype)} {list(array.shape)} ".encode())
     update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
 
 def _feed_container(update: Update, value: object) -> None:
+    """The kind of the container, the number of its parts, and the parts."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts: list[Any] = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        parts = [part for field in dataclasses.fields(value) for part in (field.name, getattr(value, field.name))]
     elif isinstance(value, Mapping):
-        parts = [part for pair in value.items() for part in pair]
+        parts = [part for pair in sorted(value.items(), key=lambda pair: payload_key(pair[0])) for part in pair]
     elif isinstance(value, (list, tuple)):
         parts = list(value)
     else:
@@ -83,6 +90,6 @@ def _feed_container(update: Update, value: object) -> None:
             f"`payload` must be made of arrays, tensors, text, bytes and numbers, got {type(value).__name__}; "
             "give a `key` of your own."
         )
-    update(f"{type(value).__name__} {len(parts)} ".encode())
+    update(f"{type(value).__name__} of {len(parts)}: ".encode())
     for part in parts:
         _feed(update, part)

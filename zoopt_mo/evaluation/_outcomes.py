@@ -50,15 +50,16 @@ class QueryError(RuntimeError):
     Args:
         message: What went wrong; it is kept in the ledger, so it must hold no secret.
         usage: What the attempts took.
+        fatal: Whether no other query can succeed either, such as with a wrong key: then the run ends at once.
     """
 
-    def __init__(self, message: str, usage: Usage = Usage()) -> None:
+    def __init__(self, message: str, usage: Usage = Usage(), fatal: bool = False) -> None:  # noqa: FBT001, FBT002
         super().__init__(message)
-        self.usage = usage
+        self.usage, self.fatal = usage, fatal
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with the bill, so that it comes back from another process."""
-        return type(self), (str(self), self.usage)
+        return type(self), (str(self), self.usage, self.fatal)
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,14 @@ class Failure:
     probe: int
     item: int
     error: str
+
+
+class TooManyFailures(RuntimeError):  # noqa: N818 - it says what happened
+    """More queries in a row failed than the policy bears, or one after which no other can succeed.
+
+    Args:
+        message: Which queries, and how the last one failed.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zoopt_mo.evaluation import Failure, Judge, Outcome, QueryError, Reply, Usage, payload_key, until_stopped
+from zoopt_mo.evaluation import (
+    Failure,
+    Judge,
+    Outcome,
+    QueryError,
+    Reply,
+    TooManyFailures,
+    Usage,
+    payload_key,
+    until_stopped,
+)
 from zoopt_mo.ledger import Entry, Ledger, Place
 from zoopt_mo.objectives._policy import QueryPolicy
 
@@ -75,7 +85,8 @@ class Asker:
             questions: What is asked.
 
         Raises:
-            RuntimeError: If more queries in a row failed than the policy bears, or the ledger cannot be written.
+            TooManyFailures: If more queries in a row failed than the policy bears.
+            RuntimeError: If the ledger cannot be written.
         """
         losses = np.full(len(questions), np.nan)
         ledger = self.policy.ledger
@@ -211,7 +222,8 @@ class Asker:
         failure = Failure(place.objective, place.step, place.probe, place.item, error)
         self.failures.append(failure)
         self._in_row += 1
-        if self._in_row > self.policy.max_failures and self._last_straw is None:
+        fatal = isinstance(cause, QueryError) and cause.fatal
+        if (fatal or self._in_row > self.policy.max_failures) and self._last_straw is None:
             self._last_straw = (self._in_row, failure, cause)
 
     def _check_failures(self) -> None:
@@ -222,7 +234,9 @@ class Asker:
         self._last_straw, self._in_row = None, 0
         if self.policy.ledger is not None:
             self.policy.ledger.void_failures(last.objective, last.step)
-        raise RuntimeError(
+        if isinstance(cause, QueryError) and cause.fatal:
+            raise TooManyFailures(f"A query of {last.objective!r} failed, and no other can succeed: {cause}") from cause
+        raise TooManyFailures(
             f"{count} queries of {last.objective!r} failed in a row, more than `max_failures` bears "
             f"({self.policy.max_failures}); the last one at step {last.step}, probe {last.probe}: {last.error}"
         ) from cause

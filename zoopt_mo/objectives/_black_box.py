@@ -16,7 +16,7 @@ from zoopt_mo._checks import check_between, check_count
 from zoopt_mo.directions import Combination, SignDirection
 from zoopt_mo.estimators import Estimator, NothingMeasured
 from zoopt_mo.estimators._base import check_estimator
-from zoopt_mo.evaluation import Failure, Judge, WholeJudge, parallel
+from zoopt_mo.evaluation import Failure, Judge, TooManyFailures, WholeJudge, parallel
 from zoopt_mo.ledger import Place
 from zoopt_mo.objectives._asking import Asker, Question
 from zoopt_mo.objectives._base import Evaluation, Objective
@@ -132,7 +132,7 @@ class BlackBox(Objective):
 
         Raises:
             ValueError: If the number of losses is wrong.
-            RuntimeError: If more queries, or rounds of queries, failed in a row than the policy bears.
+            TooManyFailures: If more queries, or rounds of queries, failed in a row than the policy bears.
         """
         failures: list[Failure] = []
         for _ in range(self.queries.max_failures + 1):
@@ -142,7 +142,7 @@ class BlackBox(Objective):
                 return dataclasses.replace(self.conclude(losses, exact), failures=tuple(failures))
             except NothingMeasured:
                 continue
-        raise RuntimeError(
+        raise TooManyFailures(
             f"{self.queries.max_failures + 1} rounds of queries of {self.name!r} in a row measured nothing, more than "
             f"`max_failures` bears; the last failure: {failures[-1].error if failures else 'none'}"
         )

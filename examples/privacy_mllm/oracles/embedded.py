@@ -28,7 +28,8 @@ class EmbeddedOracle:
     """
 
     name = "embedded"
-    concurrency = None
+    concurrency: int | None = None
+    deterministic = True
 
     def __init__(self, model: TinyMLLM | None = None) -> None:
         self._model = (load_tiny_mllm() if model is None else model).eval()

@@ -99,7 +99,7 @@ class HuggingFaceOracle:
             the tokens written or scored as received.
 
         Raises:
-            zoopt_mo.QueryError: If a log-probability is not finite.
+            zoopt_mo.QueryError: If a log-probability is not finite; with what all clips up to then took.
             TypeError: If `clips` are neither ``uint8`` nor floats.
             ValueError: If `clips` have another shape or range, there is not one question a clip, or a prompt is longer
                 than the model can read.
@@ -107,13 +107,12 @@ class HuggingFaceOracle:
         _check_clips(clips, questions)
         clips = self._shown(clips)
         answers: dict[int, Answer] = {}
-        with torch.inference_mode():
+        try:
             for rows in self._batches(questions):
-                inputs = [self._encode(clips[row], questions[row]) for row in rows]
-                self.num_calls += len(rows)
-                closed = questions[rows[0]] in self._candidates
-                said = self._choose(inputs, questions[rows[0]], clips.shape[1]) if closed else self._write(inputs)
-                answers.update(zip(rows, said, strict=True))
+                answers.update(zip(rows, self._ask_batch(clips[rows], [questions[row] for row in rows]), strict=True))
+        except zo.QueryError as error:
+            error.usage = _sum([*(answer.usage for answer in answers.values()), error.usage])
+            raise
         return [answers[row] for row in range(len(questions))]
 
     def can_answer(self, question: str, answer: str) -> bool:
@@ -135,6 +134,14 @@ class HuggingFaceOracle:
         for group, rows in groups.items():
             size = max(1, self._batch_size // (1 if group is None else len(self._candidates[group])))
             yield from (rows[start : start + size] for start in range(0, len(rows), size))
+
+    def _ask_batch(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:
+        inputs = [self._encode(clip, question) for clip, question in zip(clips, questions, strict=True)]
+        self.num_calls += len(inputs)
+        with torch.inference_mode():
+            if questions[0] in self._candidates:
+                return self._choose(inputs, questions[0], clips.shape[1])
+            return self._write(inputs)
 
     def _encode(self, clip: Tensor, question: str) -> Inputs:
         inputs = self._chat.encode(clip, self._chat.prompt(self._instruction(question, len(clip)), len(clip)))

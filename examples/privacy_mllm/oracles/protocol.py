@@ -49,6 +49,9 @@ class Oracle(Protocol):
     concurrency: int | None
     """Calls that may run at the same time, each of one clip; None where one call takes a whole batch."""
 
+    deterministic: bool
+    """Whether the same clip and question always get the same answer, so that a recorded one may be used again."""
+
     def ask(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:
         """Answer ``questions[i]`` about ``clips[i]``; clips are ``uint8 [b, t, 3, h, w]``, as a file holds them.
 

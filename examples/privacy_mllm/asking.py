@@ -1,0 +1,130 @@
+"""The one way to the black box: every call is counted, kept in the run's ledger, and may fail without harm."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import zoopt_mo as zo
+from privacy_mllm.oracles.protocol import Answer, Oracle
+from privacy_mllm.utility import Target, utility_loss
+
+MAX_FAILURES = 20
+
+
+@dataclass(frozen=True)
+class Question:
+    """One call.
+
+    Args:
+        clip: ``uint8 [t, 3, h, w]``.
+        text: The question.
+        targets: Its right answers, which the black box does not see.
+    """
+
+    clip: Tensor
+    text: str
+    targets: Target
+
+
+class Desk:
+    """Puts questions to an oracle, for training and for judging alike.
+
+    Args:
+        oracle: The black box.
+        ledger: Where answers are kept; None keeps none.
+        max_failures: Failed calls in a row that are borne.
+    """
+
+    def __init__(self, oracle: Oracle, ledger: zo.Ledger | None = None, *, max_failures: int = MAX_FAILURES) -> None:
+        self.oracle = oracle
+        self.cost = 0.0
+        """Price of the calls of this process, in the user's currency."""
+        self._cost_lock = threading.Lock()
+        self._pool = None if oracle.concurrency is None else ThreadPoolExecutor(oracle.concurrency)
+        self.judge = zo.parallel(self._ask_one, self._pool) if self._pool is not None else self._ask_all
+        self.queries = zo.QueryPolicy(
+            ledger=ledger,
+            reuse=ledger is not None and oracle.deterministic,
+            key=lambda question: (oracle.name, question.text, question.clip),
+            max_failures=max_failures,
+        )
+
+    def score(self, kind: str) -> Callable[[Question, Any], float]:
+        """From a question and a kept answer to the loss of utility.
+
+        Args:
+            kind: Kind of :func:`privacy_mllm.utility.utility_loss`.
+        """
+        return lambda question, kept: float(utility_loss([Answer.from_json(kept)], [question.targets], kind))
+
+    def losses(self, questions: Sequence[Question], kind: str, *, name: str, step: int = 0) -> zo.Asked:
+        """Losses of utility of questions that are asked beside the training.
+
+        Args:
+            questions: What is asked, a call each.
+            kind: Kind of loss.
+            name: What for; the ledger keeps them under it.
+            step: Number of the round under this name.
+        """
+        return zo.ask(self.judge, questions, name=name, step=step, score=self.score(kind), queries=self.queries)
+
+    def answers(self, questions: Sequence[Question], *, name: str) -> list[str]:
+        """What the black box says to each question; empty where a call failed.
+
+        Args:
+            questions: What is asked, a call each.
+            name: What for; the ledger keeps them under it.
+        """
+        texts = [""] * len(questions)
+        numbers = {id(question): number for number, question in enumerate(questions)}
+
+        def read(question: Question, kept: Any) -> float:  # noqa: ANN401
+            texts[numbers[id(question)]] = Answer.from_json(kept).text
+            return 0.0
+
+        zo.ask(self.judge, questions, name=name, score=read, queries=self.queries)
+        return texts
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def __enter__(self) -> Desk:
+        """The desk itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _ask_all(self, questions: list[Question]) -> list[zo.Reply]:
+        clips = torch.stack([question.clip for question in questions])
+        answers = self.oracle.ask(clips, [question.text for question in questions])
+        return [self._reply(answer) for answer in answers]
+
+    def _ask_one(self, question: Question) -> zo.Reply:
+        try:
+            (answer,) = self.oracle.ask(question.clip[None], [question.text])
+        except zo.QueryError as error:
+            self._pay(error.usage)
+            raise
+        return self._reply(answer)
+
+    def _reply(self, answer: Answer) -> zo.Reply:
+        self._pay(answer.usage)
+        return zo.Reply(answer.to_json(), answer.usage)
+
+    def _pay(self, usage: zo.Usage) -> None:
+        with self._cost_lock:
+            self.cost += usage.cost
