@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,9 +44,6 @@ class Desk:
 
     def __init__(self, oracle: Oracle, ledger: zo.Ledger | None = None, *, max_failures: int = MAX_FAILURES) -> None:
         self.oracle = oracle
-        self.cost = 0.0
-        """Price of the calls of this process, in the user's currency."""
-        self._cost_lock = threading.Lock()
         self._pool = None if oracle.concurrency is None else ThreadPoolExecutor(oracle.concurrency)
         self.judge = zo.parallel(self._ask_one, self._pool) if self._pool is not None else self._ask_all
         self.queries = zo.QueryPolicy(
@@ -111,20 +107,8 @@ class Desk:
     def _ask_all(self, questions: list[Question]) -> list[zo.Reply]:
         clips = torch.stack([question.clip for question in questions])
         answers = self.oracle.ask(clips, [question.text for question in questions])
-        return [self._reply(answer) for answer in answers]
+        return [zo.Reply(answer.to_json(), answer.usage) for answer in answers]
 
     def _ask_one(self, question: Question) -> zo.Reply:
-        try:
-            (answer,) = self.oracle.ask(question.clip[None], [question.text])
-        except zo.QueryError as error:
-            self._pay(error.usage)
-            raise
-        return self._reply(answer)
-
-    def _reply(self, answer: Answer) -> zo.Reply:
-        self._pay(answer.usage)
+        (answer,) = self.oracle.ask(question.clip[None], [question.text])
         return zo.Reply(answer.to_json(), answer.usage)
-
-    def _pay(self, usage: zo.Usage) -> None:
-        with self._cost_lock:
-            self.cost += usage.cost

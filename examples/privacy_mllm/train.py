@@ -154,7 +154,6 @@ class Training:
             "generator": self._generator.get_state(),
             "order": self._order,
             "pairs": [self.differences.num_pairs, self.differences.num_zero],
-            "cost": self.desk.cost,
             "budget": None if self.budget is None else self.budget.state_dict(),
         }
 
@@ -170,7 +169,6 @@ class Training:
         self._generator.set_state(state["generator"])
         self._order = state["order"]
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
-        self.desk.cost = state["cost"]
         if self.budget is not None and state["budget"] is not None:
             self.budget.load_state_dict(state["budget"])
 
@@ -179,7 +177,7 @@ class Training:
         self._pictures, self._labels = draw_frames(
             self.clips.frames, self.clips.attributes, self.config.privacy_batch, self._generator
         )
-        lr, calls, cost = float(self.scheduler.get_last_lr()[0]), self.num_calls, self.desk.cost
+        lr, calls, cost = float(self.scheduler.get_last_lr()[0]), self.num_calls, self.utility.cost
         report: zo.StepReport = zo.backward(self.objectives, self.scalarize, self.anonymizer)  # equation 11
         self.optimizer.step()  # equation 12
         self.optimizer.zero_grad()
@@ -187,7 +185,7 @@ class Training:
         if self.ask:
             self.differences.add(self.utility.item_losses.T.ravel().tolist())
         if self.budget is not None:
-            self.budget.spend(queries=self.num_calls - calls, cost=self.desk.cost - cost)
+            self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
         return self._record(step, report, self._refresh_reviewer(), lr)
 
     def _anonymize_batch(self) -> zo.Batch:
@@ -248,7 +246,7 @@ class Training:
             lr=lr,
             failed=len(report.failures),
             zero_pairs=self.differences.rate,
-            cost=self.desk.cost,
+            cost=self.utility.cost,
         )
 
 

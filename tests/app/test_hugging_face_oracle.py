@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,7 @@ from torch import Tensor
 
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.world import CANDIDATES, render_clips
-from privacy_mllm.oracles import _hf_loading
-from privacy_mllm.oracles._hf_scoring import Labels, score_labels
-from privacy_mllm.oracles.hugging_face import HuggingFaceOracle, ModelLoadError
+from privacy_mllm.oracles.hugging_face import HuggingFaceOracle
 from privacy_mllm.oracles.protocol import Answer, Oracle
 from privacy_mllm.train import Training
 from tests.app.tiny_vlm import SIDE, save_tiny_vlm
@@ -215,34 +211,6 @@ def test_half_precision_runs_and_is_named(folder: Path, clips: Tensor) -> None:
     )
 
 
-def test_the_name_tells_models_and_settings_apart_and_holds_no_path(folder: Path, tmp_path: Path) -> None:
-    moved = shutil.copytree(folder, tmp_path / "elsewhere" / folder.name)
-    retrained = save_tiny_vlm(tmp_path / "retrained" / folder.name, seed=2)
-    name = oracle(folder).name
-    assert oracle(moved).name == name
-    assert str(folder.parent) not in name
-    assert folder.name in name
-    others = [
-        oracle(retrained),
-        oracle(folder, candidates={ACTION: ("run", "walk")}),
-        oracle(folder, candidates=None),
-        oracle(folder, length_normalised=True),
-        oracle(folder, num_frames=1),
-    ]
-    assert len({name, *(other.name for other in others)}) == 6
-
-
-def test_large_weights_are_told_apart_by_their_first_and_last_bytes(tmp_path: Path) -> None:
-    weights = tmp_path / "model.safetensors"
-    found = []
-    for place, value in ((0, 0), (0, 1), (3 << 20, 1)):
-        content = bytearray((3 << 20) + 1)
-        content[place] = value
-        weights.write_bytes(content)
-        found.append(_hf_loading.fingerprint(tmp_path))
-    assert len(set(found)) == 3
-
-
 def test_the_flagship_trains_against_it(folder: Path) -> None:
     clips = render_clips("train", 4)
     config = TrainConfig(clips=4, pool=4, batch=2, privacy_batch=2, calls_per_sample=2.0)
@@ -253,72 +221,35 @@ def test_the_flagship_trains_against_it(folder: Path) -> None:
     assert all(record.utility_norm > 0 for record in records)
 
 
-def test_the_cache_of_a_model_with_positions_in_three_dimensions_is_used_rightly() -> None:
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
-
-    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e4}
-    words = {**layers, "num_key_value_heads": 2, "vocab_size": 64, "rope_parameters": rope}
-    sight = {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "depth": 2,
-        "num_heads": 2,
-        "out_hidden_size": 32,
-        "patch_size": 4,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "window_size": 16,
-        "fullatt_block_indexes": [1],
-    }
-    config = Qwen2_5_VLConfig(
-        text_config=words, vision_config=sight, image_token_id=60, vision_start_token_id=61, video_token_id=62
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = Qwen2_5_VLForConditionalGeneration(config).eval()
-        with torch.no_grad():
-            for weight in model.parameters():
-                weight.mul_(8 if weight.ndim > 1 else 1)
-        pixels = torch.randn(2 * 16, 3 * 2 * 4 * 4)
-    ids = torch.tensor([[5, 61, *[60] * 4, 7, 8], [9, 61, *[60] * 4, 3, 4]])
-    prompts = {
-        "input_ids": ids,
-        "attention_mask": torch.ones_like(ids),
-        "mm_token_type_ids": (ids == 60).int(),
-        "pixel_values": pixels,
-        "image_grid_thw": torch.tensor([[1, 4, 4]] * 2),
-    }
-    answers = [[1, 2, 3], [4], [5, 6]]
-    with torch.inference_mode():
-        found = score_labels(model, prompts, Labels.of(answers, torch.device("cpu")), rows_at_once=4)
-        for row in range(2):
-            for column, answer in enumerate(answers):
-                whole = torch.cat([ids[row], torch.tensor(answer)])[None]
-                logits = (
-                    model(
-                        input_ids=whole,
-                        attention_mask=torch.ones_like(whole),
-                        mm_token_type_ids=(whole == 60).int(),
-                        pixel_values=pixels[16 * row : 16 * row + 16],
-                        image_grid_thw=torch.tensor([[1, 4, 4]]),
-                        use_cache=False,
-                    )
-                    .logits[0]
-                    .log_softmax(-1)
-                )
-                expected = sum(float(logits[7 + place, token]) for place, token in enumerate(answer))
-                assert float(found[row, column]) == pytest.approx(expected, abs=1e-3)
-
-
 def test_a_log_probability_that_is_not_finite_is_a_failed_query_with_its_bill(folder: Path, clips: Tensor) -> None:
     asked = oracle(folder)
     with torch.no_grad():
         asked._model.get_output_embeddings().weight[5] = torch.inf
     with pytest.raises(QueryError, match="float32 gave a log-probability that is not finite") as failed:
-        asked.ask(clips[:2], [ACTION] * 2)
+        asked.ask(clips[:3], [ACTION, ACTION, OBJECT])
     assert failed.value.usage.attempts == asked.num_calls == 2
     assert failed.value.usage.tokens_in > 0
+
+
+def test_a_batch_that_fails_brings_the_bill_of_those_before_it(
+    folder: Path, clips: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = oracle(folder, batch_size=1)
+    paid = sum(answer.usage.tokens_in for answer in asked.ask(clips[:3], [ACTION] * 3))
+    write = asked._ask_batch
+
+    def spoil(clips: Tensor, questions: list[str]) -> list[Answer]:
+        if asked.num_calls == 5:
+            with torch.no_grad():
+                asked._model.get_output_embeddings().weight[5] = torch.inf
+        return write(clips, questions)
+
+    monkeypatch.setattr(asked, "_ask_batch", spoil)
+    with pytest.raises(QueryError, match="not finite") as failed:
+        asked.ask(clips[:5], [ACTION] * 5)
+    assert asked.num_calls == 6
+    assert failed.value.usage.attempts == 3
+    assert failed.value.usage.tokens_in == paid
 
 
 def test_bad_clips_are_named_and_cost_nothing(folder: Path, clips: Tensor) -> None:
@@ -334,60 +265,3 @@ def test_bad_clips_are_named_and_cost_nothing(folder: Path, clips: Tensor) -> No
     with pytest.raises(ValueError, match=r"`clips` must fit the 512 tokens that the model reads, got .* for 40 frame"):
         asked.ask(clips[:1, :1].expand(1, 40, 3, 40, 56), [ACTION])
     assert asked.num_calls == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
-        ({"num_frames": 0}, "`num_frames` must be at least 1, got 0"),
-        ({"max_new_tokens": -1}, "`max_new_tokens` must be at least 1, got -1"),
-        ({"candidates": {ACTION: ("run",)}}, "`candidates` must hold at least two answers"),
-        ({"video": True}, "`video` must be False for LlavaProcessor, which takes pictures only"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused(folder: Path, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        oracle(folder, **options)
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    for model in (tmp_path / "none", str(tmp_path / "none"), "./none", "a/b/c"):
-        with pytest.raises(FileNotFoundError, match=r"`model` must be a folder or a hub id .* got '.*': no folder"):
-            HuggingFaceOracle(model)
-
-
-def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="holds no model for pictures and text that transformers can load"):
-        HuggingFaceOracle(tmp_path)
-
-
-def test_a_hub_out_of_reach_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(
-        ModelLoadError, match=r"fetch it first \(`hf download nobody/no-such-model`\) and give its folder"
-    ):
-        HuggingFaceOracle("nobody/no-such-model")
-
-
-def test_a_model_that_needs_torchvision_says_where_it_comes_from(folder: Path, tmp_path: Path) -> None:
-    if importlib.util.find_spec("torchvision") is not None:
-        pytest.skip("torchvision is installed")
-    video = shutil.copytree(folder, tmp_path / "video")
-    settings = json.loads((folder / "processor_config.json").read_text())
-    settings |= {
-        "processor_class": "VideoLlavaProcessor",
-        "video_processor": {"video_processor_type": "VideoLlavaVideoProcessor"},
-    }
-    (video / "processor_config.json").write_text(json.dumps(settings))
-    with pytest.raises(
-        ImportError, match=r"needs torchvision in the build that matches torch .* pip install torchvision"
-    ):
-        HuggingFaceOracle(video)
-
-
-def test_a_missing_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ImportError, match=r'pip install "zoopt-mo\[hf\]"'):
-        HuggingFaceOracle(folder)

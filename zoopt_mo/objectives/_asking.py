@@ -60,6 +60,8 @@ class Asker:
         self.policy, self.score = policy, score
         self.num_paid = 0
         """Queries that were put to the service, failed ones included; not those that the ledger had known."""
+        self.cost = 0.0
+        """What they cost, in the user's currency."""
         self.failures: list[Failure] = []
         """Queries that brought no loss since the last :meth:`begin_round`."""
         self.seed: int | None = None
@@ -146,7 +148,7 @@ class Asker:
         entry = ledger.recall(question.place, key)
         if entry is not None:
             if entry.usage.attempts and question.place not in self._counted:
-                self._count(question.place)
+                self._count(question.place, entry.usage)
             return entry
         return self._reused(ledger, question, key) if self.policy.reuse else None
 
@@ -198,7 +200,7 @@ class Asker:
         if self.policy.ledger is not None:
             self.policy.ledger.record(entry)
         if entry.usage.attempts:
-            self._count(question.place)
+            self._count(question.place, entry.usage)
         if entry.error is not None or entry.value is None:
             self._fail(question.place, entry.error or "", outcome if isinstance(outcome, Exception) else None)
             return math.nan
@@ -213,8 +215,9 @@ class Asker:
         self._in_row = 0
         return self._loss_of(question.payload, entry.reply)[1]
 
-    def _count(self, place: Place) -> None:
+    def _count(self, place: Place, usage: Usage) -> None:
         self.num_paid += 1
+        self.cost += usage.cost
         if self.policy.ledger is not None:
             self._counted.add(place)
 

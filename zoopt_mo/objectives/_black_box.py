@@ -117,6 +117,11 @@ class BlackBox(Objective):
         return self._asker.num_paid
 
     @property
+    def cost(self) -> float:
+        """What these queries cost, where the judge says so with :class:`zoopt_mo.Usage`."""
+        return self._asker.cost
+
+    @property
     def failures(self) -> list[Failure]:
         """The queries of the last round that failed."""
         return self._asker.failures
@@ -235,6 +240,7 @@ class BlackBox(Objective):
         return {
             "estimator": self.estimator.state_dict(),
             "num_queries": self.num_queries,
+            "cost": self.cost,
             "num_reported": self._num_reported,
             "num_skipped": self._num_skipped,
             "round": self._round,
@@ -249,6 +255,7 @@ class BlackBox(Objective):
         """
         self.estimator.load_state_dict(state["estimator"])
         self._asker.num_paid, self._num_reported = state["num_queries"], state["num_reported"]
+        self._asker.cost = state["cost"]
         self._num_skipped, self._round = state["num_skipped"], state["round"]
         last = state["last"]
         gradient = None if last is None else Combination.from_state(last["gradient"])
