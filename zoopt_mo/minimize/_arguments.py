@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from zoopt_mo._checks import check_count, check_positive
 from zoopt_mo.backward import ScalarizeFunction
+from zoopt_mo.budget import Budget
 from zoopt_mo.objectives import Objective
 from zoopt_mo.scalarizers import WeightedSum
 
@@ -17,14 +18,21 @@ Vector = npt.NDArray[np.float64]
 Function = Callable[[Any], Any]
 
 
-def check_bounds(num_black: int, budget: int | None, max_steps: int | None) -> None:
+def check_bounds(num_black: int, budget: int | Budget | None, max_steps: int | None) -> None:
     """The run must end, and the budget must pay for the losses at its end."""
     if max_steps is None and (budget is None or num_black == 0):
         raise ValueError("`max_steps` must be given where no `budget` of black-box queries ends the run.")
     if max_steps is not None:
         check_count("max_steps", max_steps, least=0)
-    if budget is not None:
+    if budget is not None and not isinstance(budget, Budget):
         check_count("budget", budget, least=num_black)
+
+
+def as_budget(budget: int | Budget | None) -> Budget | None:
+    """A number of queries as a budget; 0 is for white boxes alone, which need none."""
+    if budget is None or isinstance(budget, Budget):
+        return budget
+    return Budget(queries=int(budget)) if budget else None
 
 
 def is_one_function(objectives: Sequence[Objective | Function] | Function) -> bool:

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import torch
 
 from zoopt_mo.backward import ScalarizeFunction
+from zoopt_mo.budget import Budget
 from zoopt_mo.estimators import SPSA, Estimator
 from zoopt_mo.minimize._arguments import (
     Function,
+    as_budget,
     as_schedule,
     check_bounds,
     is_one_function,
@@ -35,7 +37,7 @@ def minimize(
     lr: float | Callable[[int], float] | None = None,
     scalarizer: ScalarizeFunction | None = None,
     estimator: Estimator | None = None,
-    budget: int | None = None,
+    budget: int | Budget | None = None,
     max_steps: int | None = None,
     seed: int = 0,
     callback: Callable[[OptimizeResult], None] | None = None,
@@ -65,7 +67,8 @@ def minimize(
         scalarizer: From losses ``[n]`` to one number; needed for several objectives.
         estimator: How plain functions' gradients are estimated; every one gets a copy with its own seed. None takes
             the recommended one, for one function alone.
-        budget: Most black-box queries in all.
+        budget: Most black-box queries in all; or a :class:`zoopt_mo.Budget` of queries, money and time, which is told
+            what is spent.
         max_steps: Most steps; needed where there is no budget or no black box.
         seed: Seed of all estimators.
         callback: Called after every step with the result so far as its one argument, ``intermediate_result``, whose
@@ -108,12 +111,12 @@ def minimize(
     scalarize = scalarizer_for(boxes, scalarizer)
     check_bounds(sum(isinstance(box, BlackBox) for box in boxes), budget, max_steps)
     rate = as_schedule(1.0 if calibrates and lr is None else lr)
-    run = Run(boxes, scalarize, theta, x)
-    saving = Saving(run, checkpoint)
+    run = Run(boxes, scalarize, theta, x, as_budget(budget))
+    saving = Saving(run, checkpoint, callback)
     if not saving.load() and calibrates:
-        run.calibrate(budget)
+        run.calibrate()
     try:
-        status, message = _take_steps(run, saving, rate, budget, max_steps, callback)
+        status, message = _take_steps(run, saving, rate, max_steps, callback)
     finally:
         saving.save(now=True)
     result = run.finish(status, message)
@@ -125,19 +128,19 @@ def _take_steps(
     run: Run,
     saving: Saving,
     rate: Callable[[int], float],
-    budget: int | None,
     max_steps: int | None,
     callback: Callable[[OptimizeResult], None] | None,
 ) -> tuple[int, str]:
     """Steps until something ends them: status and message."""
     while max_steps is None or run.num_steps < max_steps:
-        if budget is not None and not run.fits(budget):
-            return 0, "the budget of queries is spent"
+        limit = run.limit()
+        if limit is not None:
+            return 0, f"the budget of {limit} is spent"
         run.step(rate(run.num_steps))
-        saving.save()
         try:
             if callback is not None:
                 callback(run.result(run.history[-1].losses))
         except StopIteration:
             return 99, "`callback` raised StopIteration"
+        saving.save()
     return 0, "all steps were taken"

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoopt_mo.backward import ScalarizeFunction, StepReport, backward
+from zoopt_mo.budget import Budget
 from zoopt_mo.calibration import Calibration, calibrate
 from zoopt_mo.checkpoint import load_checkpoint, save_checkpoint
 from zoopt_mo.evaluation import Failure
@@ -36,40 +37,57 @@ class Run:
         scalarize: From losses to one number.
         theta: The point as a tensor.
         x: The same numbers as an array.
+        budget: What it may spend; None for no limit.
     """
 
     def __init__(
-        self, boxes: list[BlackBox | WhiteBox], scalarize: ScalarizeFunction, theta: Tensor, x: Vector
+        self,
+        boxes: list[BlackBox | WhiteBox],
+        scalarize: ScalarizeFunction,
+        theta: Tensor,
+        x: Vector,
+        budget: Budget | None,
     ) -> None:
-        self.boxes, self.scalarize, self.theta, self.x = boxes, scalarize, theta, x
+        self.boxes, self.scalarize, self.theta, self.x, self.budget = boxes, scalarize, theta, x, budget
         self.blacks = [box for box in boxes if isinstance(box, BlackBox)]
         self.parameters = Parameters(theta)
         self.history: list[StepReport] = []
         self.calibration: Calibration | None = None
         self.final: list[float] | None = None  # losses at the end, once they are known
+        self._spent = (0, 0.0)  # queries and cost that the budget knows of
 
     @property
     def num_steps(self) -> int:
         """Steps taken."""
         return len(self.history)
 
-    def calibrate(self, budget: int | None) -> None:
+    def calibrate(self) -> None:
         """Give the one black box the recommended estimator, with a radius that stands out of its noise."""
-        if budget is not None and budget < CALIBRATION:
-            raise ValueError(f"`budget` must be at least {CALIBRATION} without an `estimator`, got {budget}.")
+        queries = None if self.budget is None else self.budget.limits.get("queries")
+        if queries is not None and queries < CALIBRATION:
+            raise ValueError(f"`budget` must be at least {CALIBRATION} without an `estimator`, got {queries}.")
         for box in self.blacks:
             self.calibration = calibrate(box, self.parameters)
             self._use_recommended(box, self.calibration)
+        self._spend()
 
     def _use_recommended(self, box: BlackBox, found: Calibration) -> None:
         seed = box.estimator.state_dict()["seed"]
         box.estimator = recommended(radius=found.radius, seed=seed)
 
-    def fits(self, budget: int) -> bool:
-        """Whether one more step and the final evaluation stay within the budget."""
-        spent = sum(box.num_queries for box in self.blacks)
+    def limit(self) -> str | None:
+        """The limit of the budget that one more step and the final evaluation would break: in words, or None."""
+        if self.budget is None:
+            return None
         step = sum(len(box.plan(self.parameters)) for box in self.blacks)
-        return spent + step + len(self.blacks) <= budget
+        return self.budget.reason(step + len(self.blacks))
+
+    def _spend(self) -> None:
+        """Tell the budget what was paid since it was last told."""
+        queries, cost = sum(box.num_queries for box in self.blacks), sum(box.cost for box in self.blacks)
+        if self.budget is not None:
+            self.budget.spend(queries=queries - self._spent[0], cost=max(cost - self._spent[1], 0.0))
+        self._spent = (queries, cost)
 
     def step(self, lr: float) -> None:
         """One step of gradient descent on the scalarized loss."""
@@ -80,6 +98,7 @@ class Run:
         self.theta.grad = None
         self.history.append(report)
         self.final = None
+        self._spend()
 
     def result(self, losses: Sequence[float], **fields: object) -> OptimizeResult:
         """The result at the present point, given the losses there."""
@@ -104,6 +123,7 @@ class Run:
         """The result, with the losses at its point; a query that fails here leaves NaN in its place."""
         if self.final is None:
             self.final = [self._value_of(box) for box in self.boxes]
+            self._spend()
         failed = [box.name for box, loss in zip(self.boxes, self.final, strict=True) if not np.isfinite(loss)]
         if failed and status == 0:
             status, message = 2, f"{message}, but the loss of {', '.join(failed)} at the end is not known"
@@ -126,6 +146,8 @@ class Run:
             "calibration": None if self.calibration is None else vars(self.calibration),
             "history": [dataclasses.asdict(report) for report in self.history],
             "final": self.final,
+            "budget": None if self.budget is None else self.budget.state_dict(),
+            "spent": self._spent,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -143,7 +165,9 @@ class Run:
         if isinstance(self.scalarize, nn.Module):
             self.scalarize.load_state_dict(state["scalarizer"])
         self.history = [_report_from(kept) for kept in state["history"]]
-        self.final = state["final"]
+        self.final, self._spent = state["final"], state["spent"]
+        if self.budget is not None and state["budget"] is not None:
+            self.budget.load_state_dict(state["budget"])
 
 
 class Saving:
@@ -152,19 +176,24 @@ class Saving:
     Args:
         run: The run.
         path: The file; None writes nothing.
+        callback: What the user is called with; where it has a state, that is kept too.
     """
 
     SHARE = 0.05  # of the time that writing may take
 
-    def __init__(self, run: Run, path: str | os.PathLike[str] | None) -> None:
+    def __init__(self, run: Run, path: str | os.PathLike[str] | None, callback: object) -> None:
         self.run, self.path = run, None if path is None else Path(path)
+        self.callback: Any = callback if hasattr(callback, "load_state_dict") else None
         self._next = 0.0
 
     def load(self) -> bool:
         """Go on from the file, if there is one; whether there was."""
         if self.path is None or not self.path.exists():
             return False
-        self.run.load_state_dict(load_checkpoint(self.path))
+        state = load_checkpoint(self.path)
+        self.run.load_state_dict(state)
+        if self.callback is not None and state["callback"] is not None:
+            self.callback.load_state_dict(state["callback"])
         return True
 
     def save(self, *, now: bool = False) -> None:
@@ -172,7 +201,8 @@ class Saving:
         started = time.monotonic()
         if self.path is None or (started < self._next and not now):
             return
-        save_checkpoint(self.path, self.run.state_dict())
+        callback = None if self.callback is None else self.callback.state_dict()
+        save_checkpoint(self.path, {**self.run.state_dict(), "callback": callback})
         ended = time.monotonic()
         self._next = ended + (ended - started) / self.SHARE
 
