@@ -160,8 +160,7 @@ def _states_kept_on_failure(objectives: Sequence[Objective], scalarizer: Scalari
         yield
     except BaseException:
         for box, state in zip(boxes, states, strict=True):
-            paid = {"num_queries": box.num_queries, "num_reported": box.num_queries, "cost": box.cost}
-            box.load_state_dict({**state, **paid})  # what was paid stays counted
+            box.roll_back(state)
         module.load_state_dict(running)
         raise
 

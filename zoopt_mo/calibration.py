@@ -14,6 +14,7 @@ import torch
 from zoopt_mo._checks import check_count, check_positive, check_seed
 from zoopt_mo.directions import Combination
 from zoopt_mo.estimators import SPSA
+from zoopt_mo.evaluation import TooManyFailures
 from zoopt_mo.objectives import BlackBox
 from zoopt_mo.parameters import Parameters, ParameterSource
 from zoopt_mo.sampling import rademacher
@@ -85,7 +86,7 @@ def calibrate(
 
     Raises:
         ValueError: If an argument is out of range.
-        RuntimeError: If too many queries fail.
+        TooManyFailures: If too many queries fail.
 
     Example:
         >>> import numpy as np
@@ -105,12 +106,21 @@ def calibrate(
     check_count("num_repeats", num_repeats, least=2)
     check_seed("seed", seed)
     box, theta = _as_box(black_box, parameters)
+    with box.attempt():
+        return _measure(box, theta, radius, max_radius, wanted, num_repeats, seed)
+
+
+def _measure(
+    box: BlackBox, theta: Parameters, radius: float, max_radius: float, wanted: float, num_repeats: int, seed: int
+) -> Calibration:
     before = box.num_queries
     centre = 0.0 * Combination([(1.0, rademacher(theta.size, seed, 0))])
     repeats = box.losses_at(theta, [centre] * num_repeats)
     repeats = repeats[np.isfinite(repeats)]
     if repeats.size < 2:
-        raise RuntimeError(f"Calibration needs two losses at the parameters, but {repeats.size} of {num_repeats} came.")
+        raise TooManyFailures(
+            f"Calibration needs two losses at the parameters, but {repeats.size} of {num_repeats} came."
+        )
     noise = float(repeats.std(ddof=1))
     value = float(repeats.mean())
     wanted *= max(noise, torch.finfo(theta.dtype).eps * abs(value))
@@ -139,7 +149,7 @@ def _grow(
         if math.isnan(second):  # a side failed
             number, failed = number + 1, failed + 1
             if failed > box.queries.max_failures:
-                raise RuntimeError(f"Calibration needs pairs of losses, but {failed} pairs in a row failed.")
+                raise TooManyFailures(f"Calibration needs pairs of losses, but {failed} pairs in a row failed.")
             continue
         if second > wanted or radius >= max_radius:
             return radius, second

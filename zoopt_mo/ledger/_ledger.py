@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import sqlite3
 import threading
@@ -40,6 +42,7 @@ class Entry:
         latency: Seconds until the answer.
         seed: Seed of the probe's directions.
         radius: Distance of the probe from theta, over the square root of ``p``.
+        void: Whether the round was given up since, so that the run may ask something else here.
     """
 
     place: Place
@@ -51,6 +54,7 @@ class Entry:
     latency: float = 0.0
     seed: int | None = None
     radius: float | None = None
+    void: bool = False
 
 
 class Ledger:
@@ -89,16 +93,15 @@ class Ledger:
 
     def __init__(self, path: str | PathLike[str], *, run: str, about: Mapping[str, Any] | None = None) -> None:
         self.path, self.run = Path(path), run
-        if not run:
-            raise ValueError("`run` must be a name, got an empty one.")
+        if not isinstance(run, str) or not run:
+            raise ValueError(f"`run` must be a name, got {run!r}.")
+        text = _as_text(about or {})
         self._thread_lock = threading.Lock()
-        self._connection = open_for_writing(self.path)
-        try:
-            self._process_lock = _lock(self.path, run)
-            self._id = self._register(dict(about or {}))
-        except BaseException:
-            self._connection.close()
-            raise
+        with contextlib.ExitStack() as opened:
+            self._connection = opened.enter_context(contextlib.closing(open_for_writing(self.path)))
+            self._process_lock = opened.enter_context(contextlib.closing(_lock(self.path, run)))
+            self._id = self._register(text)
+            self._opened = opened.pop_all()
 
     def recall(self, place: Place, key: str) -> Entry | None:
         """What the run already knows of a query, or None.
@@ -110,16 +113,17 @@ class Ledger:
         Raises:
             ValueError: If something else was asked at this place: the run was made with other settings.
         """
-        row = self._one(f"SELECT {_COLUMNS} FROM queries WHERE {_AT_PLACE} ORDER BY id DESC LIMIT 1", place)
-        if row is None:
-            return None
-        entry = _as_entry(row)
-        if entry.key != key:
-            raise ValueError(
-                f"`run` {self.run!r} of {self.path} must be gone on with as it was begun, but {place.objective!r} asks "
-                f"something else at step {place.step}, probe {place.probe}. Use the same settings or another `run`."
-            )
-        return entry
+        for row in self._rows(f"SELECT {_COLUMNS}, void FROM queries WHERE {_AT_PLACE} ORDER BY id DESC", *place):
+            entry = _as_entry(row)
+            if entry.key == key and not (entry.void and entry.error is not None):
+                return entry
+            if not entry.void:
+                raise ValueError(
+                    f"`run` {self.run!r} of {self.path} must be gone on with as it was begun, but {place.objective!r} "
+                    f"asks something else at step {place.step}, probe {place.probe}. Use the same settings or another "
+                    "`run`."
+                )
+        return None
 
     def lookup(self, key: str) -> Entry | None:
         """An answer to the same question at any place of any run, or None.
@@ -127,7 +131,7 @@ class Ledger:
         Args:
             key: Digest of what would be asked.
         """
-        query = f"SELECT {_COLUMNS} FROM queries WHERE key = ? AND error IS NULL ORDER BY id LIMIT 1"
+        query = f"SELECT {_COLUMNS}, void FROM queries WHERE key = ? AND error IS NULL ORDER BY id LIMIT 1"
         with self._thread_lock:
             row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else _as_entry(row)
@@ -143,29 +147,43 @@ class Ledger:
         """
         values = (self._id, *_as_row(entry), time.time())
         marks = ", ".join("?" * len(values))
-        try:
-            with self._thread_lock:
-                self._connection.execute(f"INSERT INTO queries (run, {_COLUMNS}, time) VALUES ({marks})", values)
-        except sqlite3.Error as error:
-            raise RuntimeError(f"The ledger {self.path} cannot be written: {error}. The run stops here.") from error
+        self._write(f"INSERT INTO queries (run, {_COLUMNS}, time) VALUES ({marks})", *values)
 
-    def void_failures(self, objective: str, step: int) -> None:
-        """Let the failed queries of a round be asked again when the run is gone on with; their rows stay in the bill.
+    def void(self, objective: str, step: int) -> None:
+        """Give up a round and those that followed: failed queries will be asked again, answers count if they fit.
+
+        Their rows stay, and in the bill too.
+
+        Args:
+            objective: Name of the objective.
+            step: The round.
+
+        Raises:
+            RuntimeError: If it cannot be written.
+        """
+        self._write(
+            "UPDATE queries SET void = ?2 WHERE run = ?3 AND objective = ?1 AND step >= ?2 AND void IS NULL",
+            objective,
+            step,
+            self._id,
+        )
+
+    def given_up(self, objective: str, step: int) -> tuple[int, float]:
+        """Number and cost of the paid queries that are void since this round or an earlier one.
 
         Args:
             objective: Name of the objective.
             step: The round.
         """
-        with self._thread_lock:
-            self._connection.execute(
-                "UPDATE queries SET void = 1 WHERE run = ? AND objective = ? AND step = ? AND error IS NOT NULL",
-                (self._id, objective, step),
-            )
+        query = (
+            "SELECT count(*), total(cost) FROM queries WHERE run = ? AND objective = ? AND void <= ? AND attempts > 0"
+        )
+        ((number, cost),) = self._rows(query, objective, step)
+        return int(number), float(cost)
 
     def close(self) -> None:
         """Close the file and let another process write the run."""
-        self._connection.close()
-        self._process_lock.close()
+        self._opened.close()
 
     def __enter__(self) -> Ledger:
         """The ledger itself."""
@@ -177,19 +195,27 @@ class Ledger:
         """Close it."""
         self.close()
 
-    def _one(self, query: str, place: Place) -> tuple[Any, ...] | None:
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a query about the run finds."""
         with self._thread_lock:
-            row: tuple[Any, ...] | None = self._connection.execute(query, (self._id, *place)).fetchone()
-        return row
+            return self._connection.execute(query, (self._id, *values)).fetchall()
 
-    def _register(self, about: dict[str, Any]) -> int:
-        text = json.dumps(about, sort_keys=True)
-        self._connection.execute(
+    def _write(self, statement: str, *values: object) -> None:
+        try:
+            with self._thread_lock:
+                self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise RuntimeError(f"The ledger {self.path} cannot be written: {error}. The run stops here.") from error
+
+    def _register(self, about: str) -> int:
+        self._write(
             "INSERT INTO runs (name, about, created) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
-            (self.run, text, time.time()),
+            self.run,
+            about,
+            time.time(),
         )
         number, known = self._connection.execute("SELECT id, about FROM runs WHERE name = ?", (self.run,)).fetchone()
-        if known != text:
+        if known != about:
             raise ValueError(
                 f"`about` must be as when run {self.run!r} of {self.path} was begun; {_difference(known, about)}."
             )
@@ -200,7 +226,7 @@ _COLUMNS = (
     "objective, step, probe, item, key, seed, radius, value, reply, error, attempts, latency, tokens_in, tokens_out, "
     "cost"
 )
-_AT_PLACE = "run = ? AND objective = ? AND step = ? AND probe = ? AND item = ? AND void = 0"
+_AT_PLACE = "run = ? AND objective = ? AND step = ? AND probe = ? AND item = ?"
 
 
 def _as_row(entry: Entry) -> tuple[Any, ...]:
@@ -213,7 +239,7 @@ def _as_row(entry: Entry) -> tuple[Any, ...]:
 
 def _as_entry(row: Sequence[Any]) -> Entry:
     place, (key, seed, radius, value, reply, error), bill = Place(*row[:4]), row[4:10], row[10:]
-    attempts, latency, tokens_in, tokens_out, cost = bill
+    attempts, latency, tokens_in, tokens_out, cost, void = bill
     return Entry(
         place=place,
         key=key,
@@ -224,27 +250,39 @@ def _as_entry(row: Sequence[Any]) -> Entry:
         latency=latency,
         seed=None if seed is None else int(seed),
         radius=radius,
+        void=void is not None,
     )
 
 
 def _lock(path: Path, run: str) -> sqlite3.Connection:
     """A lock that ends with the process: an open transaction on a file beside the ledger, one a run."""
-    name = "".join(letter if letter.isalnum() or letter in "-_." else f"%{ord(letter):x}" for letter in run)
+    name = hashlib.sha256(run.encode()).hexdigest()[:16]  # a run's name may be no name for a file
     lock = sqlite3.connect(
         path.with_name(f"{path.name}.{name}.lock"), isolation_level=None, timeout=0.0, check_same_thread=False
     )
     try:
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         lock.close()
-        raise RuntimeError(f"Run {run!r} of {path} is being written by another process.") from error
+        if "locked" in str(error):
+            raise RuntimeError(
+                f"Run {run!r} of {path} is being written already, perhaps by another process."
+            ) from error
+        raise ValueError(f"`path` must lie in a folder that can be written, but {path}: {error}.") from error
     return lock
 
 
-def _difference(known: str, about: Mapping[str, Any]) -> str:
+def _as_text(about: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(about), sort_keys=True)
+    except TypeError as error:
+        raise TypeError(f"`about` must hold what JSON can hold: {error}.") from error
+
+
+def _difference(known: str, about: str) -> str:
     """Which setting differs, in words."""
-    before = json.loads(known)
-    for name in sorted({*before, *about}):
-        if before.get(name) != about.get(name):
-            return f"{name!r} was {before.get(name)!r} and is {about.get(name)!r}"
+    before, now = json.loads(known), json.loads(about)
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            return f"{name!r} was {before.get(name)!r} and is {now.get(name)!r}"
     return "settings differ"

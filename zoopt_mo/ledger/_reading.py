@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 from zoopt_mo.ledger._schema import open_for_reading
@@ -56,6 +57,17 @@ class LedgerReader:
     Raises:
         FileNotFoundError: If there is none.
         ValueError: If it is no ledger of this version.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> import zoopt_mo as zo
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "queries.sqlite"
+        >>> with zo.Ledger(path, run="first") as ledger:
+        ...     policy = zo.QueryPolicy(ledger=ledger)
+        ...     asked = zo.ask(lambda payloads: [0.5 for _ in payloads], ["a", "b"], name="test", queries=policy)
+        >>> with zo.LedgerReader(path) as reader:
+        ...     [(line.group, line.queries) for line in reader.bill()]
+        [('test', 2)]
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -81,9 +93,10 @@ class LedgerReader:
             raise ValueError(f"`by` must be one of {', '.join(_GROUPS)}, got {by!r}.")
         self._check_run(run)
         query = (
-            f"SELECT {_GROUPS[by]}, count(*), sum(attempts = 0), sum(error IS NOT NULL), sum(attempts), "
-            "sum(tokens_in), sum(tokens_out), sum(cost), sum(latency) FROM queries JOIN runs ON runs.id = queries.run "
-            "WHERE ?1 IS NULL OR runs.name = ?1 GROUP BY 1 ORDER BY min(queries.id)"
+            f"SELECT {_GROUPS[by]}, count(*), sum(attempts = 0 AND error IS NULL), sum(error IS NOT NULL), "
+            "sum(attempts), sum(tokens_in), sum(tokens_out), sum(cost), sum(latency) "
+            "FROM queries JOIN runs ON runs.id = queries.run WHERE ?1 IS NULL OR runs.name = ?1 "
+            "GROUP BY 1 ORDER BY min(queries.id)"
         )
         return [BillLine(*row) for row in self._connection.execute(query, (run,))]
 
@@ -97,6 +110,9 @@ class LedgerReader:
             ValueError: If ``run`` is unknown.
         """
         self._check_run(run)
+        return self._rows(run)
+
+    def _rows(self, run: str | None) -> Iterator[dict[str, Any]]:
         cursor = self._connection.execute(
             "SELECT runs.name AS run_name, queries.* FROM queries JOIN runs ON runs.id = queries.run "
             "WHERE ?1 IS NULL OR runs.name = ?1 ORDER BY queries.id",
@@ -110,6 +126,16 @@ class LedgerReader:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def __enter__(self) -> LedgerReader:
+        """The reader itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
 
     def _check_run(self, run: str | None) -> None:
         if run is not None and run not in self.runs:

@@ -64,5 +64,6 @@ def ask(
     """
     asker = Asker(QueryPolicy() if queries is None else queries, score)
     questions = [Question(Place(name, step, 0, item), payload, 0.0) for item, payload in enumerate(payloads)]
+    asker.begin_round(name, step)
     losses = asker.ask(judge if isinstance(judge, Judge) else WholeJudge(judge, name), questions)
-    return Asked(losses, tuple(asker.failures), asker.num_paid)
+    return Asked(losses, tuple(asker.failures), asker.tally.num_paid)

@@ -24,13 +24,14 @@ from zoopt_mo.evaluation import (
 )
 from zoopt_mo.ledger import Entry, Ledger, Place
 from zoopt_mo.objectives._policy import QueryPolicy
+from zoopt_mo.objectives._tally import Tally
 
 Values = npt.NDArray[np.float64]
 Score = Callable[[Any, Any], float]
 
 _NOT_FINITE = "the loss must be finite, got {}"
 _LONGEST_ERROR = 500  # characters kept of a message
-_ROUNDS_COUNTED = 20  # rounds back to which a failed step may return
+_ONE = Usage()
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,38 @@ class Asker:
 
     def __init__(self, policy: QueryPolicy, score: Score | None) -> None:
         self.policy, self.score = policy, score
-        self.num_paid = 0
-        """Queries that were put to the service, failed ones included; not those that the ledger had known."""
-        self.cost = 0.0
-        """What they cost, in the user's currency."""
+        self.tally = Tally()
+        """What the queries took."""
         self.failures: list[Failure] = []
         """Queries that brought no loss since the last :meth:`begin_round`."""
         self.seed: int | None = None
         self._in_row = 0
         self._last_straw: tuple[int, Failure, Exception | None] | None = None
-        self._counted: set[Place] = set()  # what this process has counted in the last rounds
 
-    def begin_round(self, number: int, seed: int | None) -> None:
+    def begin_round(self, objective: str, number: int, seed: int | None = None) -> None:
         """Forget the failures of the round before.
 
         Args:
+            objective: Name of the objective.
             number: The round; the same as before where its queries are put once more.
             seed: Seed of the directions, for the record.
         """
         self.seed, self.failures = seed, []
-        self._counted = {place for place in self._counted if place.step > number - _ROUNDS_COUNTED}
+        if self.policy.ledger is not None:
+            self.tally.add_given_up(*self.policy.ledger.given_up(objective, number))
+            self.tally.forget(number - self.policy.max_failures - 1)  # a failed step goes back no further
+
+    def give_up(self, objective: str, first: int) -> None:
+        """Let the failed queries of a round and all that followed be asked again when the run is gone on with.
+
+        Args:
+            objective: Name of the objective.
+            first: The round.
+        """
+        ledger = self.policy.ledger
+        if ledger is not None:
+            ledger.void(objective, first)
+            self.tally.give_up(first, *ledger.given_up(objective, first))
 
     def ask(self, judge: Judge, questions: Sequence[Question]) -> Values:
         """The losses ``[q]``, NaN where a query failed.
@@ -95,20 +108,17 @@ class Asker:
         keys = [""] * len(questions) if ledger is None else [self._key_of(question) for question in questions]
         due: list[int] = []
         twins: list[int] = []
+        unknown: set[str] = set()
         for index, (question, key) in enumerate(zip(questions, keys, strict=True)):
             known = None if ledger is None else self._known(ledger, question, key)
             if known is not None:
                 losses[index] = self._read(question, known)
-            elif self.policy.reuse and key in {keys[other] for other in due}:
-                twins.append(index)
             else:
-                due.append(index)
-        stream = judge.outcomes([questions[index].payload for index in due]) if due else iter(())
-        for outcome in self._until_given_up(stream):
-            index = due[outcome.number]
-            entry = self._entry_of(questions[index], keys[index], outcome.reply, outcome.latency)
-            losses[index] = self._keep(questions[index], entry, outcome.reply)
-        for index in twins:
+                (twins if self.policy.reuse and key in unknown else due).append(index)
+            if known is None or known.error is not None:
+                unknown.add(key)
+        self._put(judge, questions, keys, due, losses)
+        for index in twins if self._last_straw is None else []:
             losses[index] = self._repeat(questions[index], keys[index])
         self._check_failures()
         return losses
@@ -120,19 +130,50 @@ class Asker:
             place: Which query of the run.
             loss: Says what it is.
         """
+        usage = _ONE
         try:
             reply = loss()
-            value = float(reply.value if isinstance(reply, Reply) else reply)
+            if isinstance(reply, Reply):
+                usage, reply = reply.usage, reply.value
+            value = float(reply)
             if not math.isfinite(value):
                 raise ValueError(_NOT_FINITE.format(value))  # noqa: TRY301 - as a failing loss
         except Exception as error:
-            self.num_paid += 1
+            self.tally.add(place, error.usage if isinstance(error, QueryError) else usage, kept=False)
             self._fail(place, _sentence(error), error)
             self._check_failures()
             return math.nan
-        self.num_paid += 1
+        self.tally.add(place, usage, kept=False)
         self._in_row = 0
         return value
+
+    def _put(
+        self, judge: Judge, questions: Sequence[Question], keys: Sequence[str], due: Sequence[int], losses: Values
+    ) -> None:
+        """Ask what is due and write the losses; whatever ends it, answers under way are kept."""
+        if not due:
+            return
+        told: set[int] = set()
+
+        def keep(number: int, reply: Any, latency: float) -> None:  # noqa: ANN401
+            told.add(number)
+            index = due[number]
+            entry = self._entry_of(questions[index], keys[index], reply, latency)
+            losses[index] = self._keep(questions[index], entry, reply)
+
+        stream = judge.outcomes([questions[index].payload for index in due])
+        try:
+            for outcome in self._until_given_up(stream):
+                keep(*outcome)
+        except KeyboardInterrupt:
+            for outcome in until_stopped(stream):
+                keep(*outcome)
+            raise
+        finally:
+            getattr(stream, "close", _nothing)()
+        for number in range(len(due) if self._last_straw is None else 0):
+            if number not in told:
+                keep(number, QueryError("the judge told nothing of this payload"), 0.0)
 
     def _until_given_up(self, stream: Iterator[Outcome]) -> Iterator[Outcome]:
         """The outcomes; when too many failed, only those that are under way."""
@@ -147,8 +188,7 @@ class Asker:
         """What the ledger holds; an answer given elsewhere gets a row of its own, without a bill."""
         entry = ledger.recall(question.place, key)
         if entry is not None:
-            if entry.usage.attempts and question.place not in self._counted:
-                self._count(question.place, entry.usage)
+            self.tally.add_known(question.place, entry.usage, void=entry.void)
             return entry
         return self._reused(ledger, question, key) if self.policy.reuse else None
 
@@ -166,8 +206,8 @@ class Asker:
         entry = None if ledger is None else self._known(ledger, question, key)
         if entry is not None:
             return self._read(question, entry)
-        self._fail(question.place, "the same payload failed in this round", None)
-        return math.nan
+        failure = QueryError("the same payload failed in this round", Usage(attempts=0))
+        return self._keep(question, self._entry_of(question, key, failure, 0.0), failure)
 
     def _entry_of(self, question: Question, key: str, outcome: Any, latency: float) -> Entry:  # noqa: ANN401
         """The row of an answer or a failure; a reply that gives no finite loss is a failure, with its bill."""
@@ -197,10 +237,9 @@ class Asker:
 
     def _keep(self, question: Question, entry: Entry, outcome: Any) -> float:  # noqa: ANN401
         """Count and record; the loss, or NaN."""
+        self.tally.add(question.place, entry.usage, kept=self.policy.ledger is not None)
         if self.policy.ledger is not None:
             self.policy.ledger.record(entry)
-        if entry.usage.attempts:
-            self._count(question.place, entry.usage)
         if entry.error is not None or entry.value is None:
             self._fail(question.place, entry.error or "", outcome if isinstance(outcome, Exception) else None)
             return math.nan
@@ -208,21 +247,22 @@ class Asker:
         return entry.value
 
     def _read(self, question: Question, entry: Entry) -> float:
-        """The loss of a recorded answer, or NaN of a recorded failure."""
-        if entry.error is not None:
-            self._fail(question.place, entry.error, None)
-            return math.nan
-        self._in_row = 0
-        return self._loss_of(question.payload, entry.reply)[1]
-
-    def _count(self, place: Place, usage: Usage) -> None:
-        self.num_paid += 1
-        self.cost += usage.cost
-        if self.policy.ledger is not None:
-            self._counted.add(place)
+        """The loss of a recorded answer, or NaN of a recorded failure, which has been borne before."""
+        error = entry.error
+        if error is None:
+            try:
+                loss = self._loss_of(question.payload, entry.reply)[1]
+            except Exception as wrong:
+                error = _sentence(wrong)
+            else:
+                self._in_row = 0
+                return loss
+        self.failures.append(Failure(*question.place, error))
+        self._in_row += 1
+        return math.nan
 
     def _fail(self, place: Place, error: str, cause: Exception | None) -> None:
-        failure = Failure(place.objective, place.step, place.probe, place.item, error)
+        failure = Failure(*place, error)
         self.failures.append(failure)
         self._in_row += 1
         fatal = isinstance(cause, QueryError) and cause.fatal
@@ -235,8 +275,7 @@ class Asker:
             return
         count, last, cause = self._last_straw
         self._last_straw, self._in_row = None, 0
-        if self.policy.ledger is not None:
-            self.policy.ledger.void_failures(last.objective, last.step)
+        self.give_up(last.objective, last.step)
         if isinstance(cause, QueryError) and cause.fatal:
             raise TooManyFailures(f"A query of {last.objective!r} failed, and no other can succeed: {cause}") from cause
         raise TooManyFailures(
@@ -252,3 +291,7 @@ class Asker:
 
 def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+
+
+def _nothing() -> None:
+    return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,19 +108,18 @@ class BlackBox(Objective):
     def _forget(self) -> None:
         self._asker = Asker(self.queries, self.score)
         self._round = 0  # rounds of queries so far, by which the ledger knows them
-        self._num_reported = 0  # queries that evaluations have told of
         self._num_skipped = 0
         self.last = None
 
     @property
     def num_queries(self) -> int:
         """Queries so far, those of failed steps included; not those whose answer the ledger knew from elsewhere."""
-        return self._asker.num_paid
+        return self._asker.tally.num_paid
 
     @property
     def cost(self) -> float:
         """What these queries cost, where the judge says so with :class:`zoopt_mo.Usage`."""
-        return self._asker.cost
+        return self._asker.tally.cost
 
     @property
     def failures(self) -> list[Failure]:
@@ -140,17 +140,32 @@ class BlackBox(Objective):
             TooManyFailures: If more queries, or rounds of queries, failed in a row than the policy bears.
         """
         failures: list[Failure] = []
-        for _ in range(self.queries.max_failures + 1):
-            losses = self.query(parameters)
-            failures += self.failures
-            try:
-                return dataclasses.replace(self.conclude(losses, exact), failures=tuple(failures))
-            except NothingMeasured:
-                continue
-        raise TooManyFailures(
-            f"{self.queries.max_failures + 1} rounds of queries of {self.name!r} in a row measured nothing, more than "
-            f"`max_failures` bears; the last failure: {failures[-1].error if failures else 'none'}"
-        )
+        with self.attempt():
+            for _ in range(self.queries.max_failures + 1):
+                losses = self.query(parameters)
+                failures += self.failures
+                try:
+                    return dataclasses.replace(self.conclude(losses, exact), failures=tuple(failures))
+                except NothingMeasured:
+                    continue
+            raise TooManyFailures(
+                f"{self.queries.max_failures + 1} rounds of queries of {self.name!r} in a row measured nothing, more "
+                f"than `max_failures` bears; the last failure: {failures[-1].error if failures else 'none'}"
+            )
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Rounds of queries that are of use together alone.
+
+        Where they are given up by :class:`zoopt_mo.TooManyFailures`, the failed ones are asked again when the run is
+        gone on with, and what followed from them does not bind it.
+        """
+        first = self._round
+        try:
+            yield
+        except TooManyFailures:
+            self._asker.give_up(self.name, first)
+            raise
 
     def query(self, parameters: Parameters) -> Values:
         """The losses ``[q]`` at the step's probes, NaN where a query failed.
@@ -180,18 +195,22 @@ class BlackBox(Objective):
         """
         losses = self._measure(parameters, displacements)
         self._round += 1
-        self._num_reported = self.num_queries
+        self._asker.tally.begin_step()
         return losses
 
     def value_at(self, parameters: Parameters) -> float:
         """The loss at the parameters, NaN where the query failed; costs one query, beside those of the steps.
+
+        A failed one is asked again when the run is gone on with.
 
         Args:
             parameters: Where to look.
         """
         signs = SignDirection(np.zeros(-(-parameters.size // 64), dtype=np.uint64), parameters.size)
         value = float(self._measure(parameters, [Combination([(0.0, signs)])], first=-1)[0])
-        self._num_reported = self.num_queries
+        if math.isnan(value):
+            self._asker.give_up(self.name, self._round)
+        self._asker.tally.begin_step()
         return value
 
     def conclude(self, losses: Values, exact: Sequence[Combination] = ()) -> Evaluation:
@@ -206,7 +225,8 @@ class BlackBox(Objective):
         """
         self._round += 1
         estimate = self.estimator.tell(losses, exact=exact)
-        num_queries, self._num_reported = self.num_queries - self._num_reported, self.num_queries
+        num_queries = self._asker.tally.num_in_step
+        self._asker.tally.begin_step()
         failures = tuple(self.failures)
         self.last = Evaluation(estimate.value, estimate.gradient, estimate.gain, estimate.cosine, num_queries, failures)
         self._num_skipped = 0
@@ -239,9 +259,7 @@ class BlackBox(Objective):
         gradient = None if last is None else last.gradient.state_dict()
         return {
             "estimator": self.estimator.state_dict(),
-            "num_queries": self.num_queries,
-            "cost": self.cost,
-            "num_reported": self._num_reported,
+            **self._asker.tally.state_dict(self._round),
             "num_skipped": self._num_skipped,
             "round": self._round,
             "last": None if last is None else {**vars(last), "gradient": gradient, "failures": ()},
@@ -253,9 +271,20 @@ class BlackBox(Objective):
         Args:
             state: What :meth:`state_dict` gave.
         """
+        self._asker.tally.load_state_dict(state)
+        self._take_back(state)
+
+    def roll_back(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state of this process, to try again; what was paid for since stays counted.
+
+        Args:
+            state: What :meth:`state_dict` gave.
+        """
+        self._asker.tally.roll_back(state)
+        self._take_back(state)
+
+    def _take_back(self, state: Mapping[str, Any]) -> None:
         self.estimator.load_state_dict(state["estimator"])
-        self._asker.num_paid, self._num_reported = state["num_queries"], state["num_reported"]
-        self._asker.cost = state["cost"]
         self._num_skipped, self._round = state["num_skipped"], state["round"]
         last = state["last"]
         gradient = None if last is None else Combination.from_state(last["gradient"])
@@ -264,7 +293,7 @@ class BlackBox(Objective):
     def _measure(self, parameters: Parameters, displacements: Sequence[Combination], *, first: int = 0) -> Values:
         """The losses ``[q]`` at given places, as queries ``first``, ``first + 1``, ... of the present round."""
         kept = self.queries.ledger is not None
-        self._asker.begin_round(self._round, _seed_of(self.estimator) if kept else None)
+        self._asker.begin_round(self.name, self._round, _seed_of(self.estimator) if kept else None)
         scale = 1 / math.sqrt(parameters.size)
         probes = [
             _Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
