@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from zoopt_mo.evaluation._keys import bytes_of
+
 _FORMAT = "zoopt-mo checkpoint 1"
 _TAG = "$"
 
 _DTYPES = {str(kind).removeprefix("torch."): kind for kind in vars(torch).values() if isinstance(kind, torch.dtype)}
+
+# What reading any bytes as zip, JSON and arrays may raise.
+_UNREADABLE = (
+    *(EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -28,8 +37,9 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     """Write a state; a process killed while writing leaves the file that was there before.
 
     The state may nest mappings, lists and tuples of numbers, text, None, tensors (of any dtype, from any device) and
-    numpy arrays: every ``state_dict`` of this library, of ``torch.optim`` and of modules is one. The file is a zip of
-    ``.npy`` arrays and one JSON text.
+    numpy arrays: every ``state_dict`` of this library, of ``torch.optim`` and of modules is one. It comes back bit for
+    bit, but as plain kinds: a mapping as a dictionary, a named tuple as a tuple, a numpy scalar as a number. The file
+    is a zip of ``.npy`` arrays and one JSON text.
 
     Args:
         path: The file.
@@ -49,9 +59,9 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     target = Path(path)
     arrays: Arrays = []
     text = json.dumps({"format": _FORMAT, "state": _encode(state, arrays)})
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with unfinished.open("wb") as file:
             with zipfile.ZipFile(file, "w") as archive:
                 archive.writestr("state.json", text)
                 for number, array in enumerate(arrays):
@@ -59,9 +69,9 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
                         np.lib.format.write_array(entry, array, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
+        unfinished.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -75,20 +85,23 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: If there is none.
         ValueError: If it is no checkpoint.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = json.loads(archive.read("state.json"))
-            state: dict[str, Any] = _decode(content["state" if content["format"] == _FORMAT else ""], archive)
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"`path` must be a checkpoint of this version, but {path} is none: {error}.") from error
-    return state
+    with Path(path).open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                content = json.loads(archive.read("state.json"))
+                return dict(_decode(content["state" if content["format"] == _FORMAT else ""], archive))
+        except _UNREADABLE as error:
+            raise ValueError(f"`path` must be a checkpoint of this version, but {path} is none: {error}.") from error
 
 
 def _encode(value: Any, arrays: Arrays) -> Any:  # noqa: ANN401 - nested values of any kind
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):
-        return _encode(value.item(), arrays)
+        plain = value.item()
+        if isinstance(plain, np.generic):  # Python has no such number
+            raise TypeError(f"`state` must hold plain values and tensors, got {type(value).__name__}.")
+        return _encode(plain, arrays)
     if isinstance(value, (Tensor, np.ndarray)):
         return _encode_array(value, arrays)
     if isinstance(value, (list, tuple)):
@@ -104,14 +117,14 @@ def _encode(value: Any, arrays: Arrays) -> Any:  # noqa: ANN401 - nested values 
 
 def _encode_array(value: Tensor | npt.NDArray[Any], arrays: Arrays) -> dict[str, Any]:
     if isinstance(value, Tensor):
-        held = value.detach().cpu().contiguous()
-        bits = held.reshape(-1).view(torch.uint8).numpy()  # numpy has no bfloat16
-        arrays.append(bits)
-        name = str(held.dtype).removeprefix("torch.")
-        return {_TAG: "tensor", "array": len(arrays) - 1, "dtype": name, "shape": list(held.shape)}
+        if value.layout != torch.strided or value.is_meta:
+            raise TypeError(f"`state` must hold dense tensors, got {value.layout} on {value.device}.")
+        arrays.append(bytes_of(value))
+        name = str(value.dtype).removeprefix("torch.")
+        return {_TAG: "tensor", "array": len(arrays) - 1, "dtype": name, "shape": list(value.shape)}
     if value.dtype.hasobject:
         raise TypeError("`state` must hold arrays of numbers, got one of Python objects.")
-    arrays.append(np.ascontiguousarray(value))
+    arrays.append(value)
     return {_TAG: "array", "array": len(arrays) - 1}
 
 

@@ -59,15 +59,27 @@ def _feed(update: Update, value: object) -> None:
         _feed_container(update, value)
 
 
+def bytes_of(tensor: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The numbers of a tensor of any dtype, in order, as bytes; numpy has no bfloat16 and others.
+
+    Args:
+        tensor: Any tensor that is not sparse.
+    """
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().reshape(-1)
+    if flat.stride() != (1,):
+        flat = flat.clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8).numpy()
+
+
 def _feed_tensor(update: Update, tensor: torch.Tensor) -> None:
     if tensor.layout != torch.strided:
         raise TypeError(f"`payload` must hold dense tensors, got {tensor.layout}.")
-    held = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     try:
-        _feed_array(update, held.numpy())
-    except TypeError:  # numpy has no such numbers, such as bfloat16
-        update(f"tensor {held.dtype} {list(held.shape)} ".encode())
-        update(held.reshape(-1).view(torch.uint8).numpy())
+        dtype = str(np.lib.format.dtype_to_descr(torch.empty(0, dtype=tensor.dtype).numpy().dtype))
+    except TypeError:
+        dtype = str(tensor.dtype)
+    update(f"array {dtype} {list(tensor.shape)} ".encode())
+    update(bytes_of(tensor))
 
 
 def _feed_array(update: Update, array: np.ndarray[Any, Any]) -> None:
