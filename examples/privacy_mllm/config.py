@@ -10,6 +10,7 @@ INITS = ("warm", "identity")
 ESTIMATORS = ("critical-history", "spsa")
 SCALARIZERS = ("augmented-tchebycheff", "tchebycheff", "weighted-sum")
 UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
+SCHEDULES = ("uniform", "adaptive")
 PRIVACY_LOSSES = ("reverse_kl", "uniform_bce")
 
 
@@ -51,6 +52,11 @@ class TrainConfig:
     decay: float = setting(0.9, "d, how fast a past gradient's score falls")
     blend: float = setting(0.6, "gamma, share of the present gradient")
     magnitude: float = setting(1.0, "b, range of the step's adjustment")
+    schedule: str = setting(
+        "uniform", "which clips are asked about: all in turn, or those more often that need it", choices=SCHEDULES
+    )
+    reuse_more: bool = setting(default=False, help_text="let the critical history grow as the budget is spent")
+    early_stop: bool = setting(default=False, help_text="stop when the scalarized loss falls no more than its noise")
     reviewer_lr: float = setting(1e-3, "step of the reviewer, which learns along (one step a step)")
     seed: int = setting(0, "seed of all random draws")
 

@@ -162,7 +162,7 @@ def _train(run: Run, clips: Clips, oracle: Oracle, watch: Watch) -> str | None:
     if records:
         figures.draw_losses(run.path / "figures" / "losses.png", records)
     if stopped_by is None and training.ended_by:
-        watch.say(f"the training ended early, after {training.num_taken} steps: its limit on {training.ended_by}")
+        watch.say(f"the training ended after {training.num_taken} of {training.num_steps} steps: {training.ended_by}")
     advice = training.differences.advice()
     if advice:
         watch.say(advice)

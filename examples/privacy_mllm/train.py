@@ -9,7 +9,7 @@ pictures, so that it stays a judge worth fooling.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,20 @@ from privacy_mllm.utility import check_targets
 from privacy_mllm.weights import load_weights
 
 PROBES_A_STEP = 2
+REUSE_FACTOR = 4
+"""How many times larger the critical history gets towards the end of the budget, with ``reuse_more``."""
+
+_PARTS = (
+    "anonymizer",
+    "reviewer",
+    "optimizer",
+    "scheduler",
+    "reviewer_optimizer",
+    "utility",
+    "budget",
+    "trajectory",
+    "scheduler_of_clips",
+)  # what a training's state is made of, beside a few numbers
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,9 @@ class Training:
         self.question = config.question or all_questions(clips)[0]
         self.desk = Desk(oracle, ledger, max_failures=self.limits.max_failures)
         self.differences = ZeroDifferences()
-        self.budget = _budget(self.limits)
+        self.budget = _budget(self.limits, self.num_steps * PROBES_A_STEP * config.batch)
+        self.trajectory = zo.StableTrajectory()
+        self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
         self._generator = torch.Generator().manual_seed(config.seed)
         self._order = torch.empty(0, dtype=torch.long)  # clips of the pool that are still to be asked about
         self._build()
@@ -106,7 +122,7 @@ class Training:
             judge=self.desk.judge,
             score=self.desk.score(config.utility_loss),
             queries=self.desk.queries,
-            estimator=_estimator(config, gains),
+            estimator=_estimator(config, gains, self.budget),
             name="utility",
             step_factor=config.utility_lr,
         )
@@ -126,35 +142,29 @@ class Training:
 
     def steps(self) -> Iterator[StepRecord]:
         """Take the steps that are left, one a record, as far as money and time allow."""
-        while self.num_taken < self.num_steps and self._affords_step():
+        while self.num_taken < self.num_steps and self.ended_by is None:
             record = self._step(self.num_taken)
             self.num_taken += 1
             yield record
 
     @property
     def ended_by(self) -> str | None:
-        """The limit that ends the run before its last step: "cost" or "seconds"; None for none."""
-        if self.budget is None or self.num_taken == self.num_steps:
+        """What ends the run before its last step, in words; None for nothing."""
+        if self.num_taken == self.num_steps:
             return None
-        return self.budget.reason(PROBES_A_STEP * self.config.batch)
-
-    def _affords_step(self) -> bool:
-        return self.budget is None or self.budget.allows(PROBES_A_STEP * self.config.batch)
+        if self.config.early_stop and self.trajectory.is_stable:
+            return "the loss no longer falls by more than its noise"
+        limit = self.budget.reason(PROBES_A_STEP * self.config.batch)
+        return None if limit is None else f"the limit on {limit} is reached"
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on, beside the settings and the data."""
         return {
             "num_taken": self.num_taken,
-            "anonymizer": self.anonymizer.state_dict(),
-            "reviewer": self.reviewer.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "reviewer_optimizer": self.reviewer_optimizer.state_dict(),
-            "utility": self.utility.state_dict(),
+            **{part: getattr(self, part).state_dict() for part in _PARTS},
             "generator": self._generator.get_state(),
             "order": self._order,
             "pairs": [self.differences.num_pairs, self.differences.num_zero],
-            "budget": None if self.budget is None else self.budget.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -164,13 +174,11 @@ class Training:
             state: What :meth:`state_dict` gave, of a training with the same settings and data.
         """
         self.num_taken = state["num_taken"]
-        for part in ("anonymizer", "reviewer", "optimizer", "scheduler", "reviewer_optimizer", "utility"):
+        for part in _PARTS:
             getattr(self, part).load_state_dict(state[part])
         self._generator.set_state(state["generator"])
         self._order = state["order"]
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
-        if self.budget is not None and state["budget"] is not None:
-            self.budget.load_state_dict(state["budget"])
 
     def _step(self, step: int) -> StepRecord:
         self._batch = self._draw_batch()
@@ -183,9 +191,11 @@ class Training:
         self.optimizer.zero_grad()
         self.scheduler.step()
         if self.ask:
-            self.differences.add(self.utility.item_losses.T.ravel().tolist())
-        if self.budget is not None:
-            self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
+            losses = self.utility.item_losses.T  # [b, 2]
+            self.differences.add(losses.ravel().tolist())
+            self.scheduler_of_clips.tell(self._batch.rows.numpy(), losses)
+        self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
+        self.trajectory.update(report.value)
         return self._record(step, report, self._refresh_reviewer(), lr)
 
     def _anonymize_batch(self) -> zo.Batch:
@@ -212,14 +222,21 @@ class Training:
         return float(loss.detach())
 
     def _draw_batch(self) -> _Batch:
-        """Every clip of the pool once, in random order, then again; a question for each clip."""
-        size = self.config.batch
-        if len(self._order) < size:
-            self._order = torch.randperm(len(self.pool), generator=self._generator)
-        rows, self._order = self._order[:size], self._order[size:]
+        """The clips of a step, with a question for each."""
+        if self.config.schedule == "adaptive":
+            rows = torch.from_numpy(self.scheduler_of_clips.draw(self.config.batch))
+        else:
+            rows = self._next_in_turn(self.config.batch)
         questions = [self._draw_question(int(row)) for row in rows]
         targets = [self.pool.answers[int(row)][question] for row, question in zip(rows, questions, strict=True)]
         return _Batch(rows, questions, targets)
+
+    def _next_in_turn(self, size: int) -> Tensor:
+        """Every clip of the pool once, in random order, then again."""
+        if len(self._order) < size:
+            self._order = torch.randperm(len(self.pool), generator=self._generator)
+        rows, self._order = self._order[:size], self._order[size:]
+        return rows
 
     def _draw_question(self, row: int) -> str:
         """The main question with its share of the queries, else one of the clip's others: untrained ones collapse."""
@@ -257,10 +274,8 @@ class _Batch:
     targets: list[tuple[str, ...]]
 
 
-def _budget(limits: OracleConfig) -> zo.Budget | None:
-    if not limits.max_cost and not limits.max_hours:
-        return None
-    return zo.Budget(cost=limits.max_cost or None, seconds=3600 * limits.max_hours or None)
+def _budget(limits: OracleConfig, calls: int) -> zo.Budget:
+    return zo.Budget(queries=calls, cost=limits.max_cost or None, seconds=3600 * limits.max_hours or None)
 
 
 def _check_clips(config: TrainConfig, clips: Clips) -> None:
@@ -285,12 +300,15 @@ def _num_steps(config: TrainConfig, pool: int) -> int:
     return steps
 
 
-def _estimator(config: TrainConfig, gains: zo.SpallGains) -> zo.Estimator:
+def _estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget) -> zo.Estimator:
     spsa = zo.SPSA(radius=gains.radius_at, seed=config.seed)
     if config.estimator == "spsa":
         return spsa
+    capacity: int | Callable[[int], float] = config.capacity
+    if config.reuse_more:
+        capacity = zo.reuse_more(budget, full=config.capacity, empty=REUSE_FACTOR * config.capacity)
     return zo.CriticalHistory(
-        spsa, capacity=config.capacity, decay=config.decay, blend=config.blend, magnitude=config.magnitude
+        spsa, capacity=capacity, decay=config.decay, blend=config.blend, magnitude=config.magnitude
     )
 
 

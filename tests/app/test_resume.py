@@ -64,19 +64,23 @@ def weights_of(training: Training) -> list[float]:
     return [*zo.Parameters(training.anonymizer).flat().tolist(), *zo.Parameters(training.reviewer).flat().tolist()]
 
 
-@pytest.mark.parametrize("fail_at", [(), (3, 10, 11, 40)])
-def test_a_run_stopped_at_any_call_ends_bit_for_bit_as_the_undisturbed_one(tmp_path, clips, fail_at):
+@pytest.mark.parametrize(
+    ("config", "fail_at"),
+    [(TINY, ()), (replace(TINY, schedule="adaptive", reuse_more=True, early_stop=True), (3, 10, 11, 40))],
+    ids=["plain", "with failures and every strategy"],
+)
+def test_a_run_stopped_at_any_call_ends_bit_for_bit_as_the_undisturbed_one(tmp_path, clips, config, fail_at):
     whole = tmp_path / "whole"
     whole.mkdir()
-    undisturbed = train_in(whole, clips, Stopping(fail_at=fail_at))
+    undisturbed = train_in(whole, clips, Stopping(fail_at=fail_at), config)
     assert undisturbed.num_taken == STEPS
     for stop_at in (0, 5, 17, 41, 71):
         folder = tmp_path / f"stopped at {stop_at}"
         folder.mkdir()
         first = Stopping(stop_at, fail_at)
-        assert train_in(folder, clips, first).num_taken == stop_at // 8
+        assert train_in(folder, clips, first, config).num_taken == stop_at // 8
         second = Stopping(fail_at=tuple(call - stop_at for call in fail_at))
-        resumed = train_in(folder, clips, second)
+        resumed = train_in(folder, clips, second, config)
         assert weights_of(resumed) == weights_of(undisturbed)
         assert first.num_calls + second.num_calls == undisturbed.num_calls == STEPS * 8
         assert Run(folder).read_metrics() == Run(whole).read_metrics()
@@ -111,7 +115,7 @@ def test_a_run_ends_before_it_costs_more_than_it_may(clips):
     training = Training(TINY, clips, Dear(), limits=OracleConfig(max_cost=5.0))
     records = list(training.steps())
     assert [record.cost for record in records] == [2.0, 4.0]
-    assert training.ended_by == "cost"
+    assert training.ended_by == "the limit on cost is reached"
 
 
 def test_no_picture_and_no_tensor_of_one_is_kept_beside_the_networks(tmp_path, clips):
@@ -124,3 +128,11 @@ def test_no_picture_and_no_tensor_of_one_is_kept_beside_the_networks(tmp_path, c
     assert {"queries.sqlite", "state.ckpt", "metrics.jsonl"} <= {file.name for file in files}
     assert not [file.name for file in files if b"SECRETPX" in file.read_bytes()]
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])["step"] == 0
+
+
+def test_a_run_that_has_settled_stops_early_if_it_may(clips):
+    config = replace(TINY, calls_per_sample=120.0, utility_lr=1e-9, privacy_lr=1e-9, reviewer_lr=1e-9)
+    training = Training(replace(config, early_stop=True), clips, EmbeddedOracle())
+    taken = len(list(training.steps()))
+    assert 80 <= taken < training.num_steps
+    assert training.ended_by == "the loss no longer falls by more than its noise"
