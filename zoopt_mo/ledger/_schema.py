@@ -64,6 +64,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             _create(connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")  # a write, which a read-only file refuses here
         connection.execute("COMMIT")
     return connection
 
@@ -117,14 +118,15 @@ def _create(connection: sqlite3.Connection) -> None:
     for statement in TABLES.split(";\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _check_header(connection: sqlite3.Connection, path: Path) -> None:
     """A new file, or a ledger of this version; nothing else is written to."""
+    connection.execute("BEGIN")  # another process may be making it
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.execute("COMMIT")
     if tables == version == application == 0:
         return
     if application != APPLICATION:
