@@ -159,8 +159,10 @@ def test_what_was_given_up_is_counted_by_round(path):
             ledger.record(failure(step, usage=zo.Usage(cost=0.5)))
             ledger.record(failure(step, probe=1, usage=zo.Usage(attempts=0)))
         ledger.void("f", 3)
-        ledger.void("f", 1)
-        assert [ledger.given_up("f", step) for step in range(5)] == [(0, 0), (2, 1.0), (2, 1.0), (4, 2.0), (4, 2.0)]
+        assert [ledger.given_up("f", step) for step in range(5)] == [(0, 0), (0, 0), (0, 0), (2, 1.0), (2, 1.0)]
+        ledger.void("f", 1)  # more was given up
+        ledger.void("f", 2)
+        assert [ledger.given_up("f", step) for step in range(5)] == [(0, 0), (4, 2.0), (4, 2.0), (4, 2.0), (4, 2.0)]
         assert ledger.given_up("g", 5) == (0, 0)
 
 

@@ -162,7 +162,8 @@ class Ledger:
             RuntimeError: If it cannot be written.
         """
         self._write(
-            "UPDATE queries SET void = ?2 WHERE run = ?3 AND objective = ?1 AND step >= ?2 AND void IS NULL",
+            "UPDATE queries SET void = ?2 "
+            "WHERE run = ?3 AND objective = ?1 AND step >= ?2 AND coalesce(void, step) >= ?2",
             objective,
             step,
             self._id,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -107,11 +109,10 @@ class Run:
         whites = self.num_steps + bool(fields)  # one evaluation a step, and the last one
         nfev = [box.num_queries if isinstance(box, BlackBox) else whites for box in self.boxes]
         values = np.array(losses)
-        fun = float(self.scalarize(torch.from_numpy(values)))
         return OptimizeResult(
             x=self.x.copy(),
             F=values,
-            fun=fun,
+            fun=self._scalarized(values),
             nfev=np.array(nfev),
             nit=self.num_steps,
             history=self.history,
@@ -120,14 +121,23 @@ class Run:
         )
 
     def finish(self, status: int, message: str) -> OptimizeResult:
-        """The result, with the losses at its point; a query that fails here leaves NaN in its place."""
-        if self.final is None:
-            self.final = [self._value_of(box) for box in self.boxes]
-            self._spend()
+        """The result, with the losses at its point; a query that fails here leaves NaN, and is put by the next call."""
+        known = self.final or [math.nan] * len(self.boxes)
+        self.final = [
+            loss if math.isfinite(loss) else self._value_of(box) for box, loss in zip(self.boxes, known, strict=True)
+        ]
+        self._spend()
         failed = [box.name for box, loss in zip(self.boxes, self.final, strict=True) if not np.isfinite(loss)]
         if failed and status == 0:
             status, message = 2, f"{message}, but the loss of {', '.join(failed)} at the end is not known"
         return self.result(self.final, success=status == 0, status=status, message=message)
+
+    def _scalarized(self, losses: Vector) -> float:
+        """The scalarized losses, NaN where one is unknown; a scalarizer that follows the losses is left as it is."""
+        if not np.isfinite(losses).all():
+            return math.nan
+        scalarize = copy.deepcopy(self.scalarize) if isinstance(self.scalarize, nn.Module) else self.scalarize
+        return float(scalarize(torch.from_numpy(losses)))
 
     def _value_of(self, box: BlackBox | WhiteBox) -> float:
         if isinstance(box, BlackBox):
@@ -191,9 +201,12 @@ class Saving:
         if self.path is None or not self.path.exists():
             return False
         state = load_checkpoint(self.path)
-        self.run.load_state_dict(state)
-        if self.callback is not None and state["callback"] is not None:
-            self.callback.load_state_dict(state["callback"])
+        try:
+            self.run.load_state_dict(state)
+            if self.callback is not None and state["callback"] is not None:
+                self.callback.load_state_dict(state["callback"])
+        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+            raise ValueError(f"`checkpoint` must be of the same run, but {self.path} is none: {error!r}.") from error
         return True
 
     def save(self, *, now: bool = False) -> None:
