@@ -167,22 +167,16 @@ def test_a_history_that_grows_with_the_budget_goes_on_bit_for_bit():
     assert len(estimator.state_dict()["gradients"]) == 8
 
 
-def test_a_minimization_reads_the_budget_that_its_callback_spends():
+def test_a_history_follows_the_budget_that_minimize_spends():
     """minimize copies estimators: the copy must still look at the same budget."""
     budget = zo.Budget(queries=41)
-    seen: list[float] = []
+    follow, seen = zo.reuse_more(budget, full=0.8, empty=0.4), []
 
     def blend(step: int) -> float:
-        seen.append(zo.reuse_more(budget, full=0.8, empty=0.4)(step))
-        return seen[-1]
+        seen.append((step, follow(step)))
+        return seen[-1][1]
 
     estimator = zo.CriticalHistory(zo.SPSA(radius=0.01), blend=blend)
-    zo.minimize(
-        lambda x: float(x @ x),
-        [1.0, 1.0],
-        lr=0.1,
-        estimator=estimator,
-        budget=41,
-        callback=lambda _: budget.spend(queries=2),
-    )
-    assert seen == pytest.approx([0.8 - 0.4 * 2 * step / 41 for step in range(20)])
+    zo.minimize(lambda x: float(x @ x), [1.0, 1.0], lr=0.1, estimator=estimator, budget=budget)
+    assert [step for step, _ in seen] == list(range(20))
+    assert [value for _, value in seen] == pytest.approx([0.8 - 0.4 * 2 * step / 41 for step in range(20)])

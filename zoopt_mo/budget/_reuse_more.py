@@ -12,7 +12,8 @@ def reuse_more(budget: Budget, *, full: float, empty: float) -> Callable[[int], 
     """A setting that moves evenly from one value to another as the budget is spent.
 
     Made for a :class:`zoopt_mo.CriticalHistory`: a falling ``blend`` or a growing ``capacity`` lets past gradients
-    count more when few new ones can be paid. What is resumed goes on the same where the budget is resumed too.
+    count more when few new ones can be paid. In our benchmark that seldom helped: it left a lower loss with noise and
+    400 queries, and a higher one in most other cases. What is resumed goes on the same where the budget is resumed too.
 
     Args:
         budget: What is being spent.

@@ -30,7 +30,7 @@ class StableTrajectory:
     window of 20. So a loss that has settled is found at the first test in nine of ten runs, and one that falls by 2
     spreads from the old window to the new one is let go on: of 400 such runs of 300 steps, tested at every step, 1.5 %
     were stopped. A slower fall needs a larger ``patience``; noise that is correlated from step to step, a larger
-    ``window``.
+    ``window``. Gains smaller than the noise are not seen: the true loss may still fall.
 
     Where the cosines between raw and improved estimates are given as well, their median must have settled too: it must
     not differ by more than ``tolerance`` of their spread, up or down.
