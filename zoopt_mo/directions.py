@@ -36,8 +36,15 @@ class Direction(ABC):
         size: Number of entries ``p``.
     """
 
+    origin: tuple[Any, ...] | None = None
+    """Function and arguments that draw the direction again, where it was drawn: they take less room than its bits."""
+
     def __init__(self, size: int) -> None:
         self.size = check_count("size", size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The entries alone: the function of the origin may not be importable elsewhere."""
+        return {name: value for name, value in vars(self).items() if name != "origin"}
 
     @abstractmethod
     def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:

@@ -170,8 +170,13 @@ class DirectionStream:
             count: How many; not to be changed within a step.
         """
         if not self._drawn:
-            self._drawn = [self.source(size, self.seed, self.number + index) for index in range(count)]
+            self._drawn = [self._draw_one(size, self.number + index) for index in range(count)]
         return self._drawn
+
+    def _draw_one(self, size: int, number: int) -> Direction:
+        direction = self.source(size, self.seed, number)
+        direction.origin = (self.source, size, self.seed, number)
+        return direction
 
     def advance(self) -> list[Direction]:
         """End the step.

@@ -16,6 +16,7 @@ from zoopt_mo.estimators import Estimator
 from zoopt_mo.evaluation import parallel
 from zoopt_mo.minimize._arguments import Function, Vector
 from zoopt_mo.objectives import BlackBox, Objective, QueryPolicy, WhiteBox
+from zoopt_mo.objectives._shipping import PointsByFile, ships_by_file
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,12 @@ class Binding:
         elif self.executor is None:
             bound.loss = _of_point(loss, x)
         else:
-            bound.loss, bound.render, bound.judge = None, x.copy, parallel(loss, self.executor)
+            bound.loss, bound.judge = None, parallel(loss, self.executor)
+            bound.render = PointsByFile(x) if ships_by_file(self.executor, x) else _copies_of(x)
+
+
+def _copies_of(x: Vector) -> Callable[[], Vector]:
+    return lambda: x.copy()
 
 
 def _of_point(function: Function | None, x: Vector) -> Callable[[], Any] | None:

@@ -23,6 +23,7 @@ from zoopt_mo.objectives._asking import Asker, Question
 from zoopt_mo.objectives._base import Evaluation, Objective
 from zoopt_mo.objectives._batch import Batch, mean_of_items
 from zoopt_mo.objectives._policy import QueryPolicy
+from zoopt_mo.objectives._shipping import PointsByFile
 from zoopt_mo.objectives._white_box import WhiteBox
 from zoopt_mo.parameters import Mover, Parameters
 
@@ -299,6 +300,8 @@ class BlackBox(Objective):
             _Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
             for number, move in enumerate(displacements)
         ]
+        if isinstance(self.render, PointsByFile):
+            self.render.begin_round()
         with torch.no_grad(), parameters.probing() as move_to:
             if self.render is None:
                 return np.array([self._ask_in_place(parameters, move_to, probe) for probe in probes])
@@ -316,6 +319,8 @@ class BlackBox(Objective):
 
     def _render(self, move_to: Mover, probe: _Probe) -> Any:  # noqa: ANN401
         move_to(probe.displacement)
+        if isinstance(self.render, PointsByFile):
+            return self.render.at(probe.displacement)
         return self.render() if self.render is not None else None
 
     def _ask_judge(self, payloads: list[Any], probes: Sequence[_Probe]) -> Values:
