@@ -82,11 +82,9 @@ class Binding:
             bound.loss = _of_point(loss, x)
         else:
             bound.loss, bound.judge = None, parallel(loss, self.executor)
-            bound.render = PointsByFile(x) if ships_by_file(self.executor, x) else _copies_of(x)
-
-
-def _copies_of(x: Vector) -> Callable[[], Vector]:
-    return lambda: x.copy()
+            bound.render = x.copy
+            if ships_by_file(self.executor, x):
+                bound.render = PointsByFile(x)
 
 
 def _of_point(function: Function | None, x: Vector) -> Callable[[], Any] | None:
