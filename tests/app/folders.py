@@ -21,7 +21,10 @@ QUESTION = "what is the person doing"
 class Talker:
     """An oracle that knows two answers and must not be asked."""
 
+    name = "talker"
     num_calls = 0
+    concurrency: int | None = None
+    deterministic = True
 
     def ask(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:
         raise AssertionError("a query was made")
