@@ -7,13 +7,18 @@ private attributes are gone, so its verdict says little.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from typing import TypeVar, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.reviewer import Reviewer
+
+Network = TypeVar("Network", bound=AttributeNetwork)
 
 FRAMES_AT_ONCE = 128
 """Frames judged in one forward pass; bounds the memory."""
@@ -22,17 +27,61 @@ Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all."""
 
 
+@overload
 def train_reviewer(
     frames: Tensor,
     attributes: Tensor,
     *,
     steps: int,
     seed: int,
-    init: Reviewer | None,
+    init: None,
+    batch: int = ...,
+    lr: float = ...,
+    progress: Progress | None = ...,
+) -> Reviewer: ...
+
+
+@overload
+def train_reviewer(
+    frames: Tensor,
+    attributes: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    init: Network,
+    batch: int = ...,
+    lr: float = ...,
+    progress: Progress | None = ...,
+) -> Network: ...
+
+
+@overload
+def train_reviewer(
+    frames: Tensor,
+    attributes: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    init: None,
+    build: Callable[[int], Network],
+    batch: int = ...,
+    lr: float = ...,
+    progress: Progress | None = ...,
+) -> Network: ...
+
+
+def train_reviewer(
+    frames: Tensor,
+    attributes: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    init: AttributeNetwork | None,
+    build: Callable[[int], AttributeNetwork] = Reviewer,
     batch: int = 48,
     lr: float = 2.5e-3,
     progress: Progress | None = None,
-) -> Reviewer:
+) -> AttributeNetwork:
     """A reviewer trained on single frames of labelled clips. AdamW, one cycle, half of the batches mirrored.
 
     Fine-tuning the shipped reviewer for 200 steps takes about 12 seconds of one core. The global random state is
@@ -44,6 +93,7 @@ def train_reviewer(
         steps: Number of steps, positive.
         seed: Seed of batches and, without `init`, of the first weights.
         init: The reviewer to start from, which is left unchanged; None for fresh weights.
+        build: Without `init`: from the number of attributes to the network, whose random weights are drawn from `seed`.
         batch: Frames a step.
         lr: Peak step size.
         progress: Called after each step with the steps done and ``steps``.
@@ -57,7 +107,7 @@ def train_reviewer(
     """
     _check_clips(frames)
     _check_training(len(frames), len(attributes), steps, batch)
-    reviewer = _first_weights(attributes.shape[1], seed, init).train()
+    reviewer = _first_weights(attributes.shape[1], seed, init, build).train()
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(reviewer.parameters(), lr, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.15)
@@ -73,7 +123,7 @@ def train_reviewer(
     return reviewer.eval()
 
 
-def review(reviewer: Reviewer, frames: Tensor) -> Tensor:
+def review(reviewer: AttributeNetwork, frames: Tensor) -> Tensor:
     """The reviewer's verdict on whole clips: the mean of the logits of a clip's frames.
 
     Args:
@@ -87,13 +137,24 @@ def review(reviewer: Reviewer, frames: Tensor) -> Tensor:
         TypeError: If `frames` are not ``uint8``.
         ValueError: If `frames` do not have the shape of clips.
     """
-    _check_clips(frames)
-    was_training = reviewer.training
-    reviewer.eval()
-    with torch.inference_mode():
-        parts = [reviewer(part.float() / 255) for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
-    reviewer.train(was_training)
-    return torch.cat(parts).clone().reshape(len(frames), frames.shape[1], -1).mean(dim=1)
+    return _mean_over_frames(reviewer, reviewer, frames)
+
+
+def embed(reviewer: AttributeNetwork, frames: Tensor) -> Tensor:
+    """What a reviewer sees in whole clips before it names attributes: the mean of the features of a clip's frames.
+
+    Args:
+        reviewer: The reviewer; it is left in the mode it came in.
+        frames: Clips, ``uint8 [n, t, 3, h, w]``.
+
+    Returns:
+        Features, ``[n, d]``, for :func:`privacy_mllm.metrics.reidentify`.
+
+    Raises:
+        TypeError: If `frames` are not ``uint8``.
+        ValueError: If `frames` do not have the shape of clips.
+    """
+    return _mean_over_frames(reviewer, reviewer.features, frames)
 
 
 def draw_frames(frames: Tensor, attributes: Tensor, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -109,13 +170,24 @@ def draw_frames(frames: Tensor, attributes: Tensor, batch: int, generator: torch
     return pictures, attributes[clip].float()
 
 
-def _first_weights(num_attributes: int, seed: int, init: Reviewer | None) -> Reviewer:
+def _mean_over_frames(network: nn.Module, see: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
+    _check_clips(frames)
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        parts = [see(part.float() / 255) for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
+    network.train(was_training)
+    return torch.cat(parts).clone().reshape(len(frames), frames.shape[1], -1).mean(dim=1)
+
+
+def _first_weights(
+    num_attributes: int, seed: int, init: AttributeNetwork | None, build: Callable[[int], AttributeNetwork]
+) -> AttributeNetwork:
+    if init is not None:
+        return copy.deepcopy(init).requires_grad_()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        reviewer = Reviewer(num_attributes, width=16 if init is None else init.width)
-    if init is not None:
-        reviewer.load_state_dict(init.state_dict())
-    return reviewer
+        return build(num_attributes)
 
 
 def _check_clips(frames: Tensor) -> None:

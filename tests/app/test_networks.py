@@ -116,12 +116,11 @@ def test_the_last_stage_takes_the_first_shortcut_before_the_doubled_features() -
     network = WideUNet(4, norm="none").eval()
     picture = _random(1, 3, 32, 32).requires_grad_()
     with torch.no_grad():
-        network.up4[0].weight[:, 4:] = 0
+        network.get_parameter("up4.0.weight")[:, 4:] = 0
     network(picture)[0, 0, 11, 19].backward()
     assert picture.grad is not None
     reached = picture.grad[0].abs().sum(0) > 0
     assert bool(reached[11, 19])
-    assert reached.nonzero().amin(0).tolist() >= [7, 15]
     assert int(reached.sum()) == int(reached[7:16, 15:24].sum())
 
 
@@ -152,7 +151,7 @@ def test_probes_see_the_frozen_statistics_and_leave_them_where_they_are() -> Non
     assert all(torch.equal(buffer, before[name]) for name, buffer in network.named_buffers())
     with torch.no_grad():
         network(pictures)
-    assert not torch.equal(network.inc[1].running_mean, before["inc.1.running_mean"])
+    assert not torch.equal(network.get_buffer("inc.1.running_mean"), before["inc.1.running_mean"])
 
 
 def test_batch_norm_thaws_layer_by_layer_also_after_an_error() -> None:
@@ -182,9 +181,10 @@ def test_every_anonymizer_is_built_by_its_name_and_comes_back_from_its_state(nam
 def test_width_and_normalisation_are_read_off_a_state(norm: str) -> None:
     network = restore_anonymizer(build_anonymizer("unet-8", norm=norm).state_dict())
     assert isinstance(network, WideUNet)
-    assert network.inc[0].out_channels == 8
+    assert network.get_parameter("inc.0.weight").shape[0] == 8
     assert network.state_dict().keys() == WideUNet(8, norm=norm).state_dict().keys()
-    assert restore_anonymizer(build_anonymizer("small-8").state_dict()).outer[0].out_channels == 8
+    small = restore_anonymizer(build_anonymizer("small-8").state_dict())
+    assert small.get_parameter("outer.0.weight").shape[0] == 8
 
 
 @pytest.mark.parametrize("name", REVIEWERS)
@@ -193,8 +193,7 @@ def test_every_reviewer_is_built_by_its_name_with_features_before_its_logits(nam
     assert isinstance(network, AttributeNetwork)
     pictures = _random(2, 3, 64, 64)
     with torch.no_grad():
-        last = list(network.children())[-1]
-        linear = last if isinstance(last, nn.Linear) else last[-1]
+        linear = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
         assert torch.equal(linear(network.features(pictures)), network(pictures))
         assert network(pictures).shape == (2, 5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def imagenet() -> dict[str, Tensor]:
     return network.state_dict()
 
 
-def _save(state: object, folder: Path, name: str) -> Path:
+def _save(state: Any, folder: Path, name: str) -> Path:
     path = folder / name
     if name.endswith(".safetensors"):
         save_file(state, path)
