@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from privacy_mllm.losses import privacy_loss
-from privacy_mllm.models.reviewer import Reviewer
+from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.unet import UNet
 from privacy_mllm.reviewing import Progress, draw_frames
 
@@ -17,21 +17,31 @@ and the output turns into one grey picture for all inputs; too large, and it hid
 
 
 def train_identity(
-    frames: Tensor, *, steps: int, seed: int, batch: int = 24, lr: float = 6e-3, progress: Progress | None = None
-) -> UNet:
-    """A U-Net that gives its input back as well as it can.
+    frames: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    network: nn.Module | None = None,
+    batch: int = 24,
+    lr: float = 6e-3,
+    progress: Progress | None = None,
+) -> nn.Module:
+    """A network that gives its input back as well as it can.
 
     Args:
         frames: Clips, ``uint8 [n, t, 3, h, w]``.
         steps: Number of steps.
         seed: Seed of weights and batches.
+        network: The network, trained in place; None for a new small U-Net.
         batch: Frames a step.
         lr: Peak step size.
         progress: Called after each step with the steps done and `steps`.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = UNet()
+    if network is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = UNet()
+    network.train()
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
@@ -50,8 +60,8 @@ def train_identity(
 
 
 def train_warm(
-    network: UNet,
-    reviewer: Reviewer,
+    network: nn.Module,
+    reviewer: AttributeNetwork,
     frames: Tensor,
     attributes: Tensor,
     *,
@@ -101,7 +111,9 @@ def train_warm(
     reviewer.eval()
 
 
-def _review_step(reviewer: Reviewer, optimizer: torch.optim.Optimizer, pictures: Tensor, labels: Tensor) -> None:
+def _review_step(
+    reviewer: AttributeNetwork, optimizer: torch.optim.Optimizer, pictures: Tensor, labels: Tensor
+) -> None:
     loss = F.binary_cross_entropy_with_logits(reviewer(pictures), labels)
     optimizer.zero_grad()
     loss.backward()

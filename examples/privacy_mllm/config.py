@@ -23,11 +23,16 @@ class TrainConfig:
     """
 
     data: str = setting("world", "what to train on: 'world' (rendered), or 'folder:DIR' (your own)")
+    privacy_data: str = setting("", "labelled pictures for the reviewer, where 'data' has no labels; empty for 'data'")
     clips: int = setting(1500, "labelled training clips that are rendered; a folder gives all it has")
     pool: int = setting(256, "of these, the clips whose questions are put to the black box")
     question: str = setting("", "the main question; empty takes the first of the data")
     question_share: float = setting(0.75, "share of queries that put the main question; the rest draw from the others")
     calls_per_sample: float = setting(15.0, "budget: black-box calls for each clip of the pool")
+    anonymizer: str = setting("small", "the network: 'small', or 'unet-W', the paper's U-Net, of width W (64)")
+    reviewer: str = setting("small", "the reviewer's network", choices=("small", "resnet50"))
+    reviewer_weights: str = setting("", "file of public weights that the reviewer starts from (torchvision, timm)")
+    start_steps: int = setting(2000, "steps of each stage that makes a start which does not come with the package")
     init: str = setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
     estimator: str = setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)
     scalarizer: str = setting("augmented-tchebycheff", "how the two losses become one", choices=SCALARIZERS)
@@ -63,7 +68,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check what the parts that use a value do not check themselves."""
         check_choices(self)
-        for name in ("clips", "pool", "batch", "privacy_batch", "calls_per_sample"):
+        for name in ("clips", "pool", "batch", "privacy_batch", "calls_per_sample", "start_steps"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")
         if not 0 <= self.question_share <= 1:

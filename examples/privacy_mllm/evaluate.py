@@ -23,7 +23,7 @@ from privacy_mllm.asking import Desk, Question
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import CMAP, class_mean_average_precision
-from privacy_mllm.models.reviewer import Reviewer
+from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.reviewing import review, train_reviewer
 
 ATTACKER_STEPS = 200
@@ -82,29 +82,36 @@ class Evaluator:
         attacker_steps: Steps of fine-tuning.
         seed: Seed of the attackers.
         withheld: Methods whose pictures are not shown to the black box; their answers are not known.
+        private_test: Labelled clips on which leakage is read; None for those with questions.
     """
 
     attack: Clips
     test: Clips
     desk: Desk
-    reviewer: Reviewer
+    reviewer: AttributeNetwork
     question: str = ""
     attacker_steps: int = ATTACKER_STEPS
     seed: int = 0
     withheld: frozenset[str] = frozenset()
+    private_test: Clips | None = None
     _asking: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse clips that were trained on."""
-        shared = set(self.attack.names) & set(self.test.names)
+        shared = set(self.attack.names) & set(self.labelled.names)
         if shared:
             raise ValueError(f"`test` must not hold clips of `attack`, got {min(shared)!r} in both.")
+
+    @property
+    def labelled(self) -> Clips:
+        """The clips on which leakage is read."""
+        return self.test if self.private_test is None else self.private_test
 
     def evaluate(
         self,
         methods: Sequence[Anonymizer],
         *,
-        insiders: Mapping[str, Reviewer] | None = None,
+        insiders: Mapping[str, AttributeNetwork] | None = None,
         workers: int = 2,
         progress: Progress | None = None,
     ) -> Results:
@@ -125,10 +132,10 @@ class Evaluator:
 
         with ThreadPoolExecutor(workers) as pool:
             rows = tuple(pool.map(judge, methods))
-        blind = class_mean_average_precision(self.test.attributes, self.test.attributes).chance
+        blind = class_mean_average_precision(self.labelled.attributes, self.labelled.attributes).chance
         return Results(blind, rows)
 
-    def judge(self, method: Anonymizer, insider: Reviewer | None = None) -> Row:
+    def judge(self, method: Anonymizer, insider: AttributeNetwork | None = None) -> Row:
         """One method's row.
 
         Args:
@@ -137,6 +144,8 @@ class Evaluator:
         """
         shown = self.test.with_frames(method.anonymize(self.test))
         answers, unanswered = self._answers(method.name, shown)
+        if self.private_test is not None:
+            shown = self.private_test.with_frames(method.anonymize(self.private_test))
         frozen = class_mean_average_precision(review(self.reviewer, shown.frames), shown.attributes)
         leak = self._leakage(method, shown, [self.reviewer] if insider is None else [self.reviewer, insider])
         return Row(
@@ -167,7 +176,7 @@ class Evaluator:
         with self._asking:  # an oracle's counter need not bear two threads
             return self.desk.losses(questions, "text", name=f"judging {method}", step=step)
 
-    def _leakage(self, method: Anonymizer, shown: Clips, starts: Sequence[Reviewer]) -> CMAP:
+    def _leakage(self, method: Anonymizer, shown: Clips, starts: Sequence[AttributeNetwork]) -> CMAP:
         """What the strongest attacker reads, of those fine-tuned from each start."""
         seen, labels = method.anonymize(self.attack), self.attack.attributes
         attackers = [

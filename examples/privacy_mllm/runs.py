@@ -13,7 +13,7 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,19 +22,23 @@ from typing import IO, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
+from torch import nn
 
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.clips import Clips
 from privacy_mllm.evaluate import Results
-from privacy_mllm.models.reviewer import Reviewer
-from privacy_mllm.models.unet import UNet
+from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.factory import restore_anonymizer
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.starting import Start, build_start, is_shipped, make_start
 from privacy_mllm.train import StepRecord, Training
 
 CHECKPOINT = "anonymizer.safetensors"
 REVIEWER = "reviewer.safetensors"
 LEDGER = "queries.sqlite"
 STATE = "state.ckpt"
+START = "start.ckpt"
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,31 @@ class Run:
         self._write(CHECKPOINT, save(state["anonymizer"], metadata=about))
         zo.save_checkpoint(self.path / STATE, state)
 
-    def load_reviewer(self) -> Reviewer:
-        """The reviewer that learned along with the anonymizer, in evaluation mode."""
-        reviewer = Reviewer()
-        reviewer.load_state_dict(load_file(self.path / REVIEWER))
-        return reviewer.eval()
+    def load_reviewer(self, network: AttributeNetwork) -> AttributeNetwork:
+        """The reviewer that learned along with the anonymizer, in evaluation mode.
+
+        Args:
+            network: One of its kind, which takes its weights.
+        """
+        network.load_state_dict(load_file(self.path / REVIEWER))
+        return network.eval()
+
+    def load_start(self, config: TrainConfig, private: Clips, say: Callable[[str], None]) -> Start:
+        """The networks at the start of the training: kept ones, else made now and kept.
+
+        Args:
+            config: The settings.
+            private: The labelled clips.
+            say: Told what is being made.
+        """
+        if is_shipped(config, private):
+            return make_start(config, private)
+        file = self.path / START
+        if not file.is_file():
+            zo.save_checkpoint(file, make_start(config, private, say).state_dict())
+        start = build_start(config, private)
+        start.load_state_dict(zo.load_checkpoint(file))
+        return start
 
     def write_results(self, results: Results) -> None:
         """Write the table."""
@@ -156,7 +180,7 @@ class Trained:
         calls: Black-box calls that its training spent.
     """
 
-    network: UNet
+    network: nn.Module
     trained_on: str
     calls: int
 
@@ -178,8 +202,7 @@ def load_anonymizer(run: Path) -> Trained:
         with safe_open(file, framework="pt") as tensors:
             about: dict[str, Any] = tensors.metadata() or {}
             state = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
-        network = UNet(width=len(state["outer.0.weight"]))
-        network.load_state_dict(state)
+        network = restore_anonymizer(state)
     except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(f"{file} is not a checkpoint of an anonymizer: {error}") from error
     return Trained(network.eval(), about["trained_on"], int(about["calls"]))

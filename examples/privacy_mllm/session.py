@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 import zoopt_mo as zo
 from privacy_mllm import figures
@@ -18,12 +19,12 @@ from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.sources import candidates_of, check_source, load_clips
 from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
-from privacy_mllm.models.reviewer import Reviewer, load_reviewer
-from privacy_mllm.models.unet import UNet
+from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.protocol import Answer, Oracle
 from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 from privacy_mllm.runs import Run, load_anonymizer
+from privacy_mllm.starting import Start, build_start
 from privacy_mllm.train import StepRecord, Training
 
 OURS = "trained"
@@ -91,11 +92,14 @@ def train_run(
         raise ValueError("`init` must be 'warm': 'identity' sends pictures as they are. Allow that with --send-raw.")
     watch.stage("reading training clips")
     clips, oracle = _open(config, settings, "train", config.clips)
+    private = _private(config, clips, "train", config.clips)
     config = _with_known_loss(config, settings, clips, oracle, watch)
-    Training(config, clips, oracle, limits=settings).desk.close()  # the settings are right, so a folder may be made
+    untrained = build_start(config, private)
+    # Where this is well the settings are right, and a folder may be made.
+    Training(config, clips, oracle, private=private, start=untrained, limits=settings).desk.close()
     run = Run.create(runs, name)
     run.write_config(config, settings)
-    return run, _train(run, clips, oracle, watch)
+    return run, _train(run, clips, private, oracle, watch)
 
 
 def resume_run(run: Run, watch: Watch) -> str | None:
@@ -111,7 +115,7 @@ def resume_run(run: Run, watch: Watch) -> str | None:
     config, settings = run.read_config()
     watch.stage("reading training clips")
     clips, oracle = _open(config, settings, "train", config.clips)
-    return _train(run, clips, oracle, watch)
+    return _train(run, clips, _private(config, clips, "train", config.clips), oracle, watch)
 
 
 def _open(config: TrainConfig, settings: OracleConfig, split: str, count: int) -> tuple[Clips, Oracle]:
@@ -121,6 +125,11 @@ def _open(config: TrainConfig, settings: OracleConfig, split: str, count: int) -
     oracle = open_oracle(settings, candidates_of(config.data, labelled))
     check_source(config.data, clips, oracle)
     return clips, oracle
+
+
+def _private(config: TrainConfig, clips: Clips, split: str, count: int) -> Clips:
+    """The labelled clips of a split: those with questions, or another data set's."""
+    return load_clips(config.privacy_data, split, count) if config.privacy_data else clips
 
 
 def _with_known_loss(
@@ -150,11 +159,12 @@ def probe(oracle: Oracle, shape: torch.Size, question: str) -> Answer:
     return oracle.ask(noise, [question])[0]
 
 
-def _train(run: Run, clips: Clips, oracle: Oracle, watch: Watch) -> str | None:
+def _train(run: Run, clips: Clips, private: Clips, oracle: Oracle, watch: Watch) -> str | None:
     config, settings = run.read_config()
+    start = run.load_start(config, private, watch.stage)
     watch.stage("training")
     with run.open_ledger() as ledger:
-        training = Training(config, clips, oracle, ledger=ledger, limits=settings)
+        training = Training(config, clips, oracle, private=private, start=start, ledger=ledger, limits=settings)
         with training.desk:
             run.load_state(training)
             stopped_by = _take_steps(training, run, watch)
@@ -203,25 +213,38 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     """
     config, settings = run.read_config()
     watch.stage("reading clips")
-    attack = load_clips(config.data, "train", config.clips)
+    clips = load_clips(config.data, "train", config.clips)
+    attack = _private(config, clips, "train", config.clips)
     test, oracle = _open(config, settings, judging.split, judging.test_clips)
+    private_test = _private(config, test, judging.split, judging.test_clips)
+    start = run.load_start(config, attack, watch.stage)
     watch.stage("training the control")
     trained = load_anonymizer(run.path)
-    pairs = {**train_controls(config, attack), OURS: (trained.network, run.load_reviewer())}
+    pairs = train_controls(config, clips, attack, start)
+    pairs[OURS] = (trained.network, run.load_reviewer(start.copy().reviewer))
     networks = [NetworkAnonymizer(network, name) for name, (network, _) in pairs.items()]
     insiders = {name: reviewer for name, (_, reviewer) in pairs.items()}
-    others = baselines(people=test.people is not None and attack.people is not None) if full else (Raw(),)
+    people = all(part.people is not None for part in (test, attack, private_test))
+    others = baselines(people=people) if full else (Raw(),)
     watch.stage("judging")
     question = config.question or all_questions(test)[0]
     withheld = frozenset({Raw().name} if settings.is_remote and not settings.send_raw else ())
     ledger = None if settings.kind == "embedded" else run.open_ledger()
     with Desk(oracle, ledger, max_failures=settings.max_failures) as desk:
-        reviewer = load_reviewer("reviewer")
-        evaluator = Evaluator(attack, test, desk, reviewer, question, judging.attacker_steps, withheld=withheld)
+        evaluator = Evaluator(
+            attack,
+            test,
+            desk,
+            start.raw_reviewer,
+            question,
+            judging.attacker_steps,
+            withheld=withheld,
+            private_test=private_test,
+        )
         results = evaluator.evaluate(
             [*others, *networks], insiders=insiders, workers=judging.workers, progress=watch.judged
         )
-        results = with_calls(results, OURS, trained.calls / min(config.pool, len(attack)))
+        results = with_calls(results, OURS, trained.calls / min(config.pool, len(clips)))
         run.write_results(results)
         folder = run.path / "figures"
         figures.draw_trade_off(folder / "trade_off.png", results, ours=OURS)
@@ -232,13 +255,15 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     return results
 
 
-def train_controls(config: TrainConfig, clips: Clips) -> dict[str, tuple[UNet, Reviewer]]:
+def train_controls(
+    config: TrainConfig, clips: Clips, private: Clips, start: Start
+) -> dict[str, tuple[nn.Module, AttributeNetwork]]:
     """The two controls that never ask, each with its reviewer.
 
     One is the start as it is; the other has taken the same steps for privacy alone.
     """
-    training = Training(config, clips, EmbeddedOracle(), ask=False)
-    start = copy.deepcopy((training.anonymizer, training.reviewer))
+    training = Training(config, clips, EmbeddedOracle(), private=private, start=start.copy(), ask=False)
     for _ in training.steps():
         pass
-    return {START: start, CONTROL: (training.anonymizer, training.reviewer)}
+    first = start.copy()
+    return {START: (first.anonymizer, first.reviewer), CONTROL: (training.anonymizer, training.reviewer)}

@@ -23,13 +23,11 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss
-from privacy_mllm.models.reviewer import load_reviewer
-from privacy_mllm.models.unet import UNet
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.reviewing import draw_frames
+from privacy_mllm.starting import Start, make_start
 from privacy_mllm.utility import check_targets
-from privacy_mllm.weights import load_weights
 
 PROBES_A_STEP = 2
 REUSE_FACTOR = 4
@@ -77,8 +75,10 @@ class Training:
 
     Args:
         config: All settings.
-        clips: Labelled training clips; the first ``config.pool`` of them are the pool that is asked about.
+        clips: Training clips with questions; the first ``config.pool`` of them are the pool that is asked about.
         oracle: The black box.
+        private: Labelled clips that the reviewer judges and learns from; None for those with questions.
+        start: The networks, trained in place; None for those that the settings name.
         ask: False makes the control that never asks: the same start and steps for privacy alone.
         ledger: Where answers are kept.
         limits: Settings of the black box, of which the limits on failures, money and time count here.
@@ -90,18 +90,20 @@ class Training:
         clips: Clips,
         oracle: Oracle,
         *,
+        private: Clips | None = None,
+        start: Start | None = None,
         ask: bool = True,
         ledger: zo.Ledger | None = None,
         limits: OracleConfig | None = None,
     ) -> None:
-        self.config, self.clips, self.ask = config, clips, ask
+        self.config, self.ask = config, ask
+        self.private = clips if private is None else private
         self.limits = OracleConfig() if limits is None else limits
-        _check_clips(config, clips)
+        _check_clips(config, clips, self.private)
         self.pool = clips.head(config.pool)
-        self.anonymizer = UNet()
-        self.anonymizer.load_state_dict(load_weights(f"unet_{config.init}"))
-        self.reviewer = load_reviewer("reviewer_warm" if config.init == "warm" else "reviewer")
-        self.base_rates = clips.attributes.mean(dim=0).clamp(0.01, 0.99)
+        start = make_start(config, self.private) if start is None else start
+        self.anonymizer, self.reviewer = start.anonymizer, start.reviewer
+        self.base_rates = self.private.attributes.mean(dim=0).clamp(0.01, 0.99)
         self.num_steps = _num_steps(config, len(self.pool))
         self.num_taken = 0
         self.question = config.question or all_questions(clips)[0]
@@ -183,7 +185,7 @@ class Training:
     def _step(self, step: int) -> StepRecord:
         self._batch = self._draw_batch()
         self._pictures, self._labels = draw_frames(
-            self.clips.frames, self.clips.attributes, self.config.privacy_batch, self._generator
+            self.private.frames, self.private.attributes, self.config.privacy_batch, self._generator
         )
         lr, calls, cost = float(self.scheduler.get_last_lr()[0]), self.num_calls, self.utility.cost
         report: zo.StepReport = zo.backward(self.objectives, self.scalarize, self.anonymizer)  # equation 11
@@ -278,10 +280,12 @@ def _budget(limits: OracleConfig, calls: int) -> zo.Budget:
     return zo.Budget(queries=calls, cost=limits.max_cost or None, seconds=3600 * limits.max_hours or None)
 
 
-def _check_clips(config: TrainConfig, clips: Clips) -> None:
+def _check_clips(config: TrainConfig, clips: Clips, private: Clips) -> None:
     pool = min(len(clips), config.pool)
     if pool < config.batch:
         raise ValueError(f"`batch` must be at most the number of clips asked about, {pool}, got {config.batch}.")
+    if not private.attribute_names:
+        raise ValueError("`privacy_data` must name labelled pictures, for `data` has no private attributes.")
     for name, answers in zip(clips.names, clips.answers, strict=True):
         if not answers:
             raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")

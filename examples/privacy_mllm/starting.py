@@ -1,0 +1,113 @@
+"""Where a training begins: the anonymizer, its reviewer, and the reviewer of raw pictures; no call is made for them.
+
+For the small networks and the attributes of the rendered world all three come with the package. Others are made from
+the labelled pictures of the run: a reviewer learns to read them raw, the anonymizer to give its input back, and then,
+for a warm start, both learn against each other.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from privacy_mllm._unet_training import train_identity, train_warm
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.world import ATTRIBUTES
+from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.factory import build_anonymizer, build_reviewer
+from privacy_mllm.models.reviewer import load_reviewer
+from privacy_mllm.reviewing import train_reviewer
+from privacy_mllm.weights import load_weights
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The networks at the start of a training.
+
+    Args:
+        anonymizer: The network that is to be trained.
+        reviewer: The reviewer that learns along with it.
+        raw_reviewer: The reviewer that has seen raw pictures only, from which attackers start.
+    """
+
+    anonymizer: nn.Module
+    reviewer: AttributeNetwork
+    raw_reviewer: AttributeNetwork
+
+    def copy(self) -> Start:
+        """The same networks, apart from these."""
+        return copy.deepcopy(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Their weights."""
+        return {name: network.state_dict() for name, network in vars(self).items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take weights back.
+
+        Args:
+            state: What :meth:`state_dict` gave.
+        """
+        for name, network in vars(self).items():
+            network.load_state_dict(state[name])
+
+
+def is_shipped(config: TrainConfig, clips: Clips) -> bool:
+    """Whether the start of a training comes with the package.
+
+    Args:
+        config: The settings.
+        clips: The labelled clips.
+    """
+    small = config.anonymizer == config.reviewer == "small" and not config.reviewer_weights
+    return small and clips.attribute_names == tuple(ATTRIBUTES)
+
+
+def build_start(config: TrainConfig, clips: Clips) -> Start:
+    """The networks without their training.
+
+    Args:
+        config: The settings.
+        clips: The labelled clips, which say how many attributes there are.
+    """
+    weights = Path(config.reviewer_weights) if config.reviewer_weights else None
+    reviewer = build_reviewer(config.reviewer, len(clips.attribute_names), seed=config.seed, weights=weights)
+    return Start(build_anonymizer(config.anonymizer, seed=config.seed), reviewer, copy.deepcopy(reviewer))
+
+
+def make_start(config: TrainConfig, clips: Clips, say: Say = lambda _name: None) -> Start:
+    """The networks at the start of a training, those of the package where they fit.
+
+    Args:
+        config: The settings.
+        clips: The labelled clips that the reviewer learns from.
+        say: Told what is being made.
+    """
+    if is_shipped(config, clips):
+        return _shipped(config)
+    start = build_start(config, clips)
+    say("training the reviewer of raw pictures")
+    frames, attributes, steps = clips.frames, clips.attributes, config.start_steps
+    raw = train_reviewer(frames, attributes, steps=steps, seed=config.seed, init=start.reviewer)
+    say("training the anonymizer to keep its input")
+    anonymizer = train_identity(frames, steps=steps, seed=config.seed, network=start.anonymizer)
+    reviewer = copy.deepcopy(raw)
+    if config.init == "warm":
+        say("training the warm start")
+        train_warm(anonymizer, reviewer, frames, attributes, steps=steps, seed=config.seed)
+    return Start(anonymizer, reviewer, raw)
+
+
+def _shipped(config: TrainConfig) -> Start:
+    anonymizer = build_anonymizer("small", seed=config.seed)
+    anonymizer.load_state_dict(load_weights(f"unet_{config.init}"))
+    learned = "reviewer_warm" if config.init == "warm" else "reviewer"
+    return Start(anonymizer, load_reviewer(learned), load_reviewer("reviewer"))
