@@ -26,6 +26,7 @@ LAYERS = (
     ("front", "search"),
     ("plotting",),
     ("__init__",),
+    ("console",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 STRANGERS = {("estimators", "scalarizers"), ("scalarizers", "estimators")}

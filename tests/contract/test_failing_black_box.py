@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -531,3 +534,58 @@ def test_a_score_sees_the_same_on_replay_and_its_failure_is_a_failure(tmp_path):
         assert repr(asked.losses.tolist()) == "[0.30000000000000004, nan]"
         assert [failure.error for failure in asked.failures] == ["ValueError: the loss must be finite, got nan"]
     assert seen[0] == seen[2] == {"votes": [1, 0.30000000000000004], "of": "a"}  # a tuple is a list in JSON
+
+
+# --- interrupted while an answer is read ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_whatever_ends_a_round_no_call_begins_after_it_and_a_key_press_keeps_what_is_under_way(tmp_path, kind):
+    called, first = [], threading.Event()
+
+    def judge(payload: int) -> float:
+        called.append(payload)
+        if payload:
+            first.wait(20.0)  # under way while the first answer is read
+            time.sleep(0.05)
+        return float(payload)
+
+    def score(payload: int, reply: float) -> float:
+        if payload == 0:
+            first.set()
+            raise kind
+        return reply
+
+    with ThreadPoolExecutor(3) as pool, zo.Ledger(tmp_path / "queries.sqlite", run="first") as ledger:
+        policy = zo.QueryPolicy(ledger=ledger, max_failures=0)
+        expected = pytest.raises(KeyboardInterrupt if kind is KeyboardInterrupt else zo.TooManyFailures)
+        with expected as caught:
+            zo.ask(zo.parallel(judge, pool), range(50), name="t", score=score, queries=policy)
+        assert caught.value is not None
+        begun = len(called)
+        time.sleep(0.2)
+        assert len(called) == begun <= 7
+    with zo.LedgerReader(tmp_path / "queries.sqlite") as reader:
+        kept = sorted(row["value"] for row in reader.rows() if row["error"] is None)
+    assert kept == sorted(float(payload) for payload in called if payload)
+
+
+def test_a_ledger_that_cannot_be_written_ends_a_round_and_leaves_no_call_to_begin(tmp_path, monkeypatch):
+    called = []
+
+    def judge(payload: int) -> float:
+        called.append(payload)
+        time.sleep(0.02)
+        return float(payload)
+
+    with ThreadPoolExecutor(2) as pool, zo.Ledger(tmp_path / "queries.sqlite", run="first") as ledger:
+
+        def full(_entry: Any) -> None:
+            raise RuntimeError("disk full")
+
+        monkeypatch.setattr(ledger, "record", full)
+        with pytest.raises(RuntimeError, match="disk full"):
+            zo.ask(zo.parallel(judge, pool), range(50), name="t", queries=zo.QueryPolicy(ledger=ledger))
+        begun = len(called)
+        time.sleep(0.1)
+        assert len(called) == begun <= 5
