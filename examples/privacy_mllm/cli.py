@@ -109,8 +109,19 @@ def _add_train(verbs: _Verbs) -> None:
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run, with its own settings")
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
     _add_judging(parser)
+    _add_plan(parser)
     _add_settings(parser, "settings of the black box", OracleConfig)
     _add_settings(parser, "settings of the method", TrainConfig)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("plan, from what you assume of the service")
+    group.add_argument("--dry-run", action="store_true", help="print calls, tokens, price and hours; ask nothing")
+    group.add_argument("--latency", type=float, default=1.5, help="median seconds of a call")
+    group.add_argument("--latency-95", type=float, default=5.0, help="seconds that one call in twenty exceeds")
+    group.add_argument("--failure-rate", type=float, default=0.01, help="share of HTTP requests that fail")
+    group.add_argument("--tokens-per-picture", type=float, default=85.0, help="tokens that a picture counts for")
+    group.add_argument("--step-seconds", type=float, default=0.3, help="seconds of a step on this machine")
 
 
 def _add_settings(parser: argparse.ArgumentParser, title: str, kind: type[OracleConfig | TrainConfig]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from privacy_mllm import anonymizing, display, probing, session
+from privacy_mllm import anonymizing, display, planning, probing, session
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.folder import export_clips
@@ -42,6 +42,8 @@ def demo(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """Train with the given settings, or go on with a run; then judge."""
     config, oracle = _read(TrainConfig, options), _read(OracleConfig, options)
+    if options.dry_run:
+        return planning.run(config, oracle, options)
     with display.watching() as watch:
         if options.resume is None:
             run, stopped_by = session.train_run(config, options.runs, options.name, watch, oracle)

@@ -104,7 +104,7 @@ class Training:
         start = make_start(config, self.private) if start is None else start
         self.anonymizer, self.reviewer = start.anonymizer, start.reviewer
         self.base_rates = self.private.attributes.mean(dim=0).clamp(0.01, 0.99)
-        self.num_steps = _num_steps(config, len(self.pool))
+        self.num_steps = count_steps(config, len(self.pool))
         self.num_taken = 0
         self.question = config.question or all_questions(clips)[0]
         self.desk = Desk(oracle, ledger, max_failures=self.limits.max_failures)
@@ -294,7 +294,16 @@ def _check_clips(config: TrainConfig, clips: Clips, private: Clips) -> None:
         raise ValueError(f"`question` must be one of {all_questions(clips)}, got {config.question!r}.")
 
 
-def _num_steps(config: TrainConfig, pool: int) -> int:
+def count_steps(config: TrainConfig, pool: int) -> int:
+    """Steps that the budget of calls pays for.
+
+    Args:
+        config: The settings.
+        pool: Clips that are asked about.
+
+    Raises:
+        ValueError: If it pays for none.
+    """
     step = PROBES_A_STEP * config.batch
     steps = int(config.calls_per_sample * pool) // step
     if steps == 0:

@@ -246,3 +246,52 @@ def test_a_missing_extra_is_named(package: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert 'pip install "zoopt-mo[privacy]"' in result.stderr
+
+
+def test_a_plan_counts_the_calls_that_the_training_then_makes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *TINY, "--dry-run", "--runs", str(tmp_path), "--clips", "32", "--test-clips", "8"]) == 0
+    assert "embedded: 3 steps of 8 calls, then 128 to judge" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert main(["train", *TINY, "--runs", str(tmp_path), "--clips", "32", "--no-evaluation"]) == 0
+    assert json.loads((tmp_path / "train" / "metrics.jsonl").read_text().splitlines()[-1])["calls"] == 3 * 8
+
+
+def test_a_plan_for_a_service_names_price_and_hours_and_needs_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    service = ["--oracle", "openai:some-model", "--price-in", "2", "--price-out", "10", "--max-cost", "0.01"]
+    assert main(["train", *TINY, "--dry-run", "--clips", "32", "--test-clips", "8", *service]) == 0
+    said = capsys.readouterr().out
+    assert "3 steps of 8 calls, then 96 to judge" in said  # raw pictures stay here
+    assert "calls: 120 (" in said
+    assert "price: 0." in said
+    assert "would end before it costs 0.01" in said
+
+
+def test_probing_prints_answer_time_and_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe-oracle"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines()] == [
+        "oracle",
+        "question",
+        "answer",
+        "logprobs",
+        "latency",
+        "attempts",
+        "tokens",
+        "cost",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--oracle", "gpt-4"], "`oracle` must be 'embedded', 'openai:MODEL' or 'hf:PATH', got 'gpt-4'."),
+        (["--oracle", "openai:m", "--key-variable", "NO_SUCH_KEY"], "NO_SUCH_KEY"),
+        (["--oracle", "openai:m", "--picture", "me.png"], "add --send-raw"),
+        (["--oracle", "hf:/nowhere"], "no folder"),
+    ],
+)
+def test_probing_says_what_is_wrong(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe-oracle", *arguments]) == 2
+    assert words in capsys.readouterr().err
