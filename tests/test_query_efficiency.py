@@ -13,7 +13,7 @@ from benchmarks.query_efficiency.__main__ import main
 from benchmarks.query_efficiency.figure import draw
 from benchmarks.query_efficiency.methods import METHODS, OURS, PEERS, step_of
 from benchmarks.query_efficiency.runs import Cell, Job, make, make_all, median
-from benchmarks.query_efficiency.suite import NOISE, Oracle, Task
+from benchmarks.query_efficiency.suite import HELD_OUT, NOISE, SINGLE, Oracle, Task
 
 SMALL = Task("sphere", "none", 400)
 
@@ -81,10 +81,40 @@ def test_the_same_cell_is_the_same_whoever_makes_it():
 
 
 def test_a_mixed_run_counts_the_queries_to_its_goal():
-    found = mixed.queries("Fonseca-Fleming", OURS, seed=0, multiple=2.0, white=1.0)
+    found = mixed.queries("Fonseca-Fleming", OURS, seed=0, multiple=1.0, white=0.25)
     assert found is not None
     assert 20 < found < 600
     assert mixed.queries("Fonseca-Fleming", "SPSA", seed=0, multiple=1e-3, white=1e-3) is None
+
+
+def test_beside_a_white_box_our_method_skips_queries_and_a_peer_does_not(monkeypatch):
+    def counts() -> list[list[int | None]]:
+        return [[mixed.queries("Fonseca-Fleming", name, seed, 1.0, 0.25) for seed in (0, 1)] for name in (OURS, "SPSA")]
+
+    (ours, theirs), _ = counts(), monkeypatch.setattr(mixed, "SKIP_BELOW", {})
+    ours_without, theirs_again = counts()
+    assert theirs == theirs_again
+    assert np.mean(ours) < 0.8 * np.mean(ours_without)
+
+
+def test_held_out_problems_are_not_those_of_the_suite_and_are_run_by_the_same_protocol():
+    wanted = jobs.held_out(5)
+    assert not {job.task.problem for job in wanted} & set(SINGLE)
+    assert {job.method for job in wanted if job.protocol == "tuned"} == set(jobs.HELD_OUT_METHODS)
+    assert {(job.task.noise, job.task.budget, job.num_seeds) for job in wanted} == {
+        (noise, jobs.BUDGETS[noise], 5) for noise in ("none", "additive")
+    }
+
+
+@pytest.mark.parametrize("problem", HELD_OUT)
+def test_a_held_out_problem_starts_well_above_its_optimum(problem):
+    oracle = Oracle(Task(problem, "none", 100), seed=0)
+    assert oracle.start.size == 1000
+    assert oracle.gap > 0
+    assert not oracle.look(oracle.start)
+    oracle.num_queries = 50
+    oracle.look(oracle.problem.minimizer)
+    assert oracle.reached == {0.1: 50, 0.03: 50}
 
 
 def test_outliers_are_run_at_the_settings_tuned_without_them():
@@ -165,3 +195,16 @@ def test_the_command_ends_with_one_json_line(tmp_path: Path, monkeypatch, capsys
         "outliers_over_clean",
     }
     assert {path.suffix for path in tmp_path.iterdir()} == {".txt", ".csv", ".png"}
+
+
+def test_the_held_out_form_writes_its_own_table_and_the_same_keys(tmp_path: Path, monkeypatch, capsys):
+    def cells_of(wanted, _workers, _file):
+        return [Cell(job.method, job.task, job.protocol, 0.1, 1e-3, ((100, 200),) * 3, 1.0) for job in wanted]
+
+    monkeypatch.setattr("benchmarks.query_efficiency.__main__.make_all", cells_of)
+    main(["--held-out", "--results", str(tmp_path)])
+    row = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(row) == set(tables.summary(every_cell()))
+    assert row["geomean_fewer_than"] == {method: 1.0 for method in jobs.HELD_OUT_METHODS if method != OURS}
+    assert (row["mixed_fewer_than"], row["outliers_over_clean"]) == ({}, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["query_efficiency_held_out.txt"]

@@ -17,7 +17,7 @@ from benchmarks.query_efficiency import jobs
 from benchmarks.query_efficiency.figure import draw
 from benchmarks.query_efficiency.mixed import MIXED
 from benchmarks.query_efficiency.runs import Cell, make_all
-from benchmarks.query_efficiency.tables import report, summary, write_csv
+from benchmarks.query_efficiency.tables import held_out_report, report, summary, write_csv
 
 RESULTS = Path(__file__).parents[1] / "results"
 QUICK_MIXED = ("Fonseca-Fleming",)
@@ -26,19 +26,28 @@ QUICK_MIXED = ("Fonseca-Fleming",)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not yet there, then write tables and figure."""
     options = _parser().parse_args(arguments)
-    name = "query_efficiency_quick" if options.quick else "query_efficiency"
-    num_seeds = options.seeds or (3 if options.quick else 10)
+    name = _name_of(options)
+    num_seeds = options.seeds or {"query_efficiency": 10, "query_efficiency_quick": 3}.get(name, 5)
     options.results.mkdir(parents=True, exist_ok=True)
     file = options.results / f"{name}_runs.jsonl"
     if options.fresh:
         file.unlink(missing_ok=True)
-    cells = _run(options.quick, num_seeds, options.workers, file)
-    text = report(cells)
+    if options.held_out:
+        cells = make_all(jobs.held_out(num_seeds), options.workers, file)
+        text = held_out_report(cells)
+    else:
+        cells = _run(options.quick, num_seeds, options.workers, file)
+        text = report(cells)
+        write_csv(cells, options.results / f"{name}.csv")
+        draw(cells, options.results / f"{name}.png")
     (options.results / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-    write_csv(cells, options.results / f"{name}.csv")
-    draw(cells, options.results / f"{name}.png")
     print(text)
     print(json.dumps(summary(cells)))
+
+
+def _name_of(options: argparse.Namespace) -> str:
+    form = "_held_out" if options.held_out else "_quick" if options.quick else ""
+    return f"query_efficiency{form}"
 
 
 def _run(quick: bool, num_seeds: int, workers: int, file: Path) -> list[Cell]:  # noqa: FBT001 - the command's flag
@@ -55,7 +64,11 @@ def _run(quick: bool, num_seeds: int, workers: int, file: Path) -> list[Cell]:  
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="three problems and three seeds, some minutes")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--quick", action="store_true", help="three problems and three seeds, some minutes")
+    form.add_argument(
+        "--held-out", action="store_true", help="four problems that no method was chosen on, five seeds, ten minutes"
+    )
     parser.add_argument("--fresh", action="store_true", help="run every cell anew, kept ones too")
     parser.add_argument("--seeds", type=int, default=None, help="seeds of each run")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")

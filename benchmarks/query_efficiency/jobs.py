@@ -5,11 +5,12 @@ from __future__ import annotations
 from benchmarks.query_efficiency.methods import ABLATIONS, METHODS, OURS
 from benchmarks.query_efficiency.mixed import BUDGET, MIXED_METHODS
 from benchmarks.query_efficiency.runs import Cell, Job
-from benchmarks.query_efficiency.suite import MINIBATCH, SINGLE, Noise, Task
+from benchmarks.query_efficiency.suite import HELD_OUT, MINIBATCH, SINGLE, Noise, Task
 
 BUDGETS: dict[Noise, int] = {"none": 12_000, "additive": 10_000, "outliers": 12_000, "minibatch": 6_000}
 PAPER = ("sphere", "ellipsoid, rotated", "small MLP")  # problems of the paper's own methods
 SAME_STEPS = (0.1, 0.3)  # in one over the trace of the Hessian
+HELD_OUT_METHODS = (OURS, "SPSA", "SPSA-GC", "critical history", "OpenAI-ES")
 QUICK = ("sphere", "ellipsoid, rotated", "different powers")
 
 
@@ -33,6 +34,13 @@ def untuned(problems: tuple[str, ...], num_seeds: int) -> list[Job]:
     """The recommended method as it comes."""
     tasks = [task(problem, noise) for problem in problems for noise in ("none", "additive")]
     return [Job(OURS, one, "untuned", num_seeds) for one in tasks]
+
+
+def held_out(num_seeds: int) -> list[Job]:
+    """The problems that nobody chose on: the same protocol, and the recommended method as it comes."""
+    tasks = [task(problem, noise) for problem in HELD_OUT for noise in ("none", "additive")]
+    jobs = [Job(method, one, "tuned", num_seeds) for one in tasks for method in HELD_OUT_METHODS]
+    return jobs + untuned(tuple(HELD_OUT), num_seeds)
 
 
 def outliers(cells: list[Cell], num_seeds: int) -> list[Job]:

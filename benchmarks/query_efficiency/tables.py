@@ -76,7 +76,7 @@ def summary(cells: Sequence[Cell]) -> dict[str, object]:
     """The figures that the benchmark stands for."""
     ours = pick(cells, OURS, "tuned")
     main = {key: cell for key, cell in ours.items() if key[1] in ("none", "additive")}
-    peers = {peer: pick(cells, peer, "tuned") for peer in PEERS}
+    peers = {peer: them for peer in PEERS if (them := pick(cells, peer, "tuned"))}
     untuned = list(ratios(pick(cells, OURS, "untuned"), peers["SPSA"]).values())
     clean = {(problem, "outliers"): cell for (problem, noise), cell in ours.items() if noise == "additive"}
     dirty = {key: cell for key, cell in ours.items() if key[1] == "outliers"}
@@ -85,10 +85,12 @@ def summary(cells: Sequence[Cell]) -> dict[str, object]:
         "geomean_fewer_than": {peer: _short(with_interval(main, them)[0]) for peer, them in peers.items()},
         "worst_ratio": _short(max(worst_problem(main, them) for them in peers.values())),
         "mixed_fewer_than": {
-            method: _short(with_interval(mixed[OURS], them)[0]) for method, them in mixed.items() if method != OURS
+            method: _short(with_interval(mixed[OURS], them)[0])
+            for method, them in mixed.items()
+            if them and method != OURS
         },
         "untuned_over_tuned_spsa": {"geomean": _short(geomean(untuned)), "worst": _short(max(untuned))},
-        "outliers_over_clean": _short(geomean(list(ratios(dirty, clean).values()))),
+        "outliers_over_clean": _short(geomean(list(ratios(dirty, clean).values()))) if dirty else None,
     }
 
 
@@ -113,6 +115,24 @@ def report(cells: Sequence[Cell]) -> str:
             "",
             "The same, each at its own tuned step:",
             *_table([c for c in cells if c.method in ABLATIONS], "tuned", tuple(ABLATIONS), ("none",), complete=True),
+        ]
+    )
+
+
+def held_out_report(cells: Sequence[Cell]) -> str:
+    """The tables of the problems that nobody chose on, as text."""
+    methods = tuple(dict.fromkeys(cell.method for cell in cells))
+    return "\n".join(
+        [
+            "Problems that no method was chosen on.",
+            "Queries to each goal (share of the first gap), median over seeds; every method's step tuned.",
+            *_table(cells, "tuned", methods, ("none", "additive")),
+            "",
+            "Geometric mean of a peer's queries over ours, with the 95 % interval over seeds:",
+            *_intervals(cells),
+            "",
+            "Without tuning: the recommended method as it comes, its calibration counted, beside tuned SPSA.",
+            *_table(cells, "untuned", (OURS,), ("none", "additive"), beside=("SPSA",)),
         ]
     )
 
