@@ -311,22 +311,27 @@ def test_an_interruption_in_this_thread_is_passed_on_at_once():
 
 @pytest.mark.parametrize("kind", ["threads", "coroutines"])
 def test_a_key_press_while_waiting_takes_along_what_is_under_way(kind):
-    started = threading.Event()
+    started, pressed = threading.Semaphore(0), threading.Event()
 
     def here(x: int) -> int:
-        started.set()
-        time.sleep(0.4)
+        started.release()
+        pressed.wait(PATIENCE)
+        time.sleep(0.5)
         return x
 
     async def later(x: int) -> int:
-        started.set()
-        await asyncio.sleep(0.4)
+        started.release()
+        while not pressed.is_set():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
         return x
 
     def press() -> None:
-        started.wait(PATIENCE)
-        time.sleep(0.1)
+        for _ in range(2):
+            started.acquire(timeout=PATIENCE)
+        time.sleep(0.1)  # until the main thread waits
         os.kill(os.getpid(), signal.SIGINT)
+        pressed.set()
 
     presser = threading.Thread(target=press)
     presser.start()
