@@ -24,6 +24,14 @@ def test_average_precision_by_hand() -> None:
     assert value == pytest.approx((1 + 2 / 3 + 3 / 5) / 3, abs=1e-15)
 
 
+def test_average_precision_of_the_published_fixture_to_ten_digits() -> None:
+    assert round(average_precision([0.9, 0.8, 0.7, 0.3, 0.3], [1, 0, 1, 1, 0]), 10) == 0.7555555556
+    assert [
+        round(average_precision(s, y), 7)
+        for s, y in zip(zip(*SCORES, strict=True), zip(*LABELS, strict=True), strict=True)
+    ] == [1.0, 0.8333333, 0.5833333]
+
+
 def test_equal_scores_give_the_base_rate() -> None:
     assert average_precision([0.5] * 4, [0, 1, 1, 0]) == 0.5
 
@@ -53,6 +61,28 @@ def test_a_class_without_positives_is_excluded_and_reported() -> None:
     assert math.isnan(cmap.per_class[1])
     assert cmap.value == pytest.approx((100 + 58.333333333) / 2)
     assert cmap.chance == pytest.approx(50)
+
+
+def test_a_class_without_positives_counts_as_zero_on_request_as_in_scikit_learn() -> None:
+    labels = np.array(LABELS)
+    labels[:, 1] = 0
+    cmap = class_mean_average_precision(SCORES, labels, absent="zero")
+    with pytest.warns(UserWarning, match="No positive class found"):
+        theirs = average_precision_score(labels, np.array(SCORES), average="macro")
+    assert cmap.value == pytest.approx(100 * theirs)
+    assert cmap.per_class[1] == 0
+    assert cmap.excluded == ()
+    assert cmap.chance == pytest.approx(100 * (0.5 + 0 + 0.5) / 3)
+    with pytest.raises(ValueError, match="`absent` must be one of exclude, zero, got 'nan'"):
+        class_mean_average_precision(SCORES, labels, absent="nan")
+
+
+def test_the_chance_of_each_class_is_its_prevalence() -> None:
+    assert class_mean_average_precision(SCORES, [[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]]).per_class_chance == (
+        25,
+        0,
+        75,
+    )
 
 
 def test_chance_is_the_mean_prevalence_of_the_scored_classes() -> None:
