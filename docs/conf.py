@@ -23,12 +23,13 @@ napoleon_custom_sections = ["Reference"]
 
 # Links into other projects' pages would need their inventories from the network; names of types have no page.
 type_names = (
-    "Axes|DirectionSource|Floats|Function|Limits|Matrix|OptimizeResult|ParameterSource|Points|ScalarizeFunction|"
+    "Axes|DirectionSource|Executor|Floats|Function|Limits|Matrix|OptimizeResult|ParameterSource|Points|ScalarizeFunction|"
     "Tensor|Vector|Words"
 )
 nitpick_ignore_regex = [
-    (r"py:.*", r"(abc|collections|concurrent|functools|gymnasium|np|npt|numpy|scipy|torch|typing)\..*"),
+    (r"py:.*", r"(abc|collections|concurrent|functools|gymnasium|np|npt|numpy|os|scipy|torch|typing)\..*"),
     (r"py:class", type_names),
+    (r"py:class", r"zoopt_mo\.\w+\._\w+\.(BillLine|Entry|Outcome|Place)"),
 ]
 
 html_theme = "furo"

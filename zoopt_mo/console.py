@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from zoopt_mo.ledger import LedgerReader
-from zoopt_mo.ledger._reading import BillLine
+from zoopt_mo.ledger import BillLine, LedgerReader
 
 _FORMATS = (".csv", ".jsonl")
 _HEADER = ("queries", "reused", "failed", "attempts", "tokens in", "tokens out", "cost", "mean s")
