@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +16,12 @@ from sklearn.metrics import f1_score, log_loss
 
 from privacy_mllm.metrics import (
     CMAP,
+    class_mean_average_precision,
     fit_platt,
     fit_temperature,
     information,
     macro_f1,
+    report_leakage,
     severity_leakage,
     worst_attribute,
 )
@@ -246,3 +249,21 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_random_state_al
 def test_bad_arguments_are_named(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_report_holds_every_measure_and_is_plain_json() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.stack([np.arange(40) % 2, np.zeros(40), np.arange(40) % 3 == 0], axis=1).astype(int)
+    logits = generator.normal(size=(40, 3)) + labels
+    report = report_leakage(logits, labels, NAMES, severities={"face": 1, "skin": 1, "card": 4})
+    cmap = class_mean_average_precision(logits, labels)
+    assert report.cmap.value == cmap.value
+    assert report.severity.value == pytest.approx((cmap.per_class[0] + 4 * cmap.per_class[2]) / 5)
+    assert report.worst.name in ("face", "card")
+    assert report.information == information(logits, labels)
+    shown = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert shown["cmap"]["per_class"][1] is None
+    assert shown["severity"]["per_attribute"]["skin"] is None
+    assert shown["f1"]["value"] == report.f1.value
+    alike = report_leakage(logits, labels, NAMES)
+    assert alike.severity.value == pytest.approx(cmap.value)

@@ -6,12 +6,14 @@ from privacy_mllm.metrics.calibration import PlattScaling, fit_platt, fit_temper
 from privacy_mllm.metrics.f1 import MacroF1, macro_f1
 from privacy_mllm.metrics.information import Information, information
 from privacy_mllm.metrics.reidentification import ReIdentification, expected_average_precision, reidentify
+from privacy_mllm.metrics.report import LeakageReport, report_leakage
 from privacy_mllm.metrics.severity import SeverityLeakage, WorstAttribute, severity_leakage, worst_attribute
 from privacy_mllm.metrics.vqa import normalise_vqa, vqa_accuracy
 
 __all__ = [
     "CMAP",
     "Information",
+    "LeakageReport",
     "MacroF1",
     "PlattScaling",
     "ReIdentification",
@@ -28,6 +30,7 @@ __all__ = [
     "normalise_answer",
     "normalise_vqa",
     "reidentify",
+    "report_leakage",
     "same_words",
     "severity_leakage",
     "vqa_accuracy",
