@@ -1,0 +1,84 @@
+"""What the trainings of the white-box methods share: one step of descent, and the start by reconstruction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
+from privacy_mllm.models.reviewer import Reviewer
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> float:
+    """One step of an optimizer on a loss; the loss before the step."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@contextmanager
+def frozen(*models: nn.Module) -> Iterator[None]:
+    """The models in evaluation mode and without gradients of their own; what flows through them stays exact.
+
+    Every module gets back the mode and every parameter the flag that it had.
+    """
+    modes = [(module, module.training) for model in models for module in model.modules()]
+    flags = [(parameter, parameter.requires_grad) for model in models for parameter in model.parameters()]
+    for model in models:
+        model.eval().requires_grad_(requires_grad=False)
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
+
+
+def update_utility(model: nn.Module, optimizer: torch.optim.Optimizer, shown: Tensor, actions: Tensor) -> float:
+    """One step of the action model on anonymized clips, which pass no gradient on; its cross-entropy before it."""
+    model.train()
+    return descend(optimizer, F.cross_entropy(model(shown.detach()), actions))
+
+
+def update_reviewer(model: nn.Module, optimizer: torch.optim.Optimizer, shown: Tensor, batch: Batch) -> float:
+    """One step of a reviewer on all frames of anonymized clips; its cross-entropy before it."""
+    model.train()
+    logits = model(shown.detach().flatten(0, 1))
+    labels = batch.attributes.repeat_interleave(shown.shape[1], dim=0)
+    return descend(optimizer, F.binary_cross_entropy_with_logits(logits, labels))
+
+
+def clip_logits(model: nn.Module, clips: Tensor) -> Tensor:
+    """What a model of frames thinks of whole clips ``[b, t, 3, h, w]``: the mean of its logits, ``[b, k]``."""
+    logits: Tensor = model(clips.flatten(0, 1))
+    return logits.view(*clips.shape[:2], -1).mean(dim=1)
+
+
+def train_to_reconstruct(
+    network: nn.Module, data: LabelledClips, *, steps: int, batch: int, lr: float, generator: torch.Generator
+) -> list[float]:
+    """Train a network of clips in place to give its input back; the mean absolute error before each step."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
+    errors = []
+    for _ in range(steps):
+        clips = data.draw(batch, generator).clips
+        errors.append(descend(optimizer, F.l1_loss(network(clips), clips)))
+        schedule.step()
+    return errors
+
+
+def raw_reviewer(data: LabelledClips, width: int, steps: int, generator: torch.Generator) -> Reviewer:
+    """A reviewer of attributes trained on raw frames, 16 clips a step; its first weights are the global state's."""
+    reviewer = Reviewer(data.attributes.shape[1], width)
+    optimizer = torch.optim.Adam(reviewer.parameters(), 2e-3)
+    for _ in range(steps):
+        batch = data.draw(16, generator)
+        update_reviewer(reviewer, optimizer, batch.clips, batch)
+    return reviewer

@@ -1,0 +1,194 @@
+"""Surrogate transfer: a white-box method trained against its own action model, then shown to the black box.
+
+A method that needs the gradient of the utility model cannot be trained against a service. So it is trained with an
+action model of its own in the service's place (Liu et al., Delving into transferable adversarial examples, ICLR 2017),
+frozen, and judged as it is. Training asks the service nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.methods.pixels import check_pictures, in_parts, to_bytes
+from privacy_mllm.methods.surrogates.action_model import train_action_model
+from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips, label_clips
+
+CLIPS_AT_ONCE = 8
+"""Clips that pass a network at once; bounds the memory."""
+
+Progress = Callable[[int, int], None]
+"""Called with the steps done and the steps in all."""
+
+
+class Game(Protocol):
+    """One training under way: an anonymizer, its action model and its adversaries."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The anonymizer: clips ``[b, t, 3, h, w]`` in [0, 1] to the same shape and range."""
+        ...
+
+    def step(self, batch: Batch, progress: float) -> Mapping[str, float]:
+        """One round of everybody's updates.
+
+        Args:
+            batch: The clips of the round.
+            progress: Share of the training that is done, in [0, 1).
+
+        Returns:
+            Losses by name; ``objective`` is what the anonymizer lowers.
+        """
+        ...
+
+
+class Recipe(Protocol):
+    """A white-box method: its settings, and how its training starts."""
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Rounds of the training."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Clips a round."""
+        ...
+
+    @property
+    def needs_motion(self) -> bool:
+        """Whether it is undefined on single pictures."""
+        ...
+
+    def start(self, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> Game:
+        """The players before the first round.
+
+        Args:
+            data: The training clips.
+            utility: The action model, trained on raw clips; the game's own copy.
+            generator: Source of all draws of the game.
+        """
+        ...
+
+
+@dataclass
+class Surrogate:
+    """A white-box method as a row of the table: trained by :meth:`fit`, frozen afterwards.
+
+    Args:
+        recipe: The method.
+        seed: Seed of weights, batches and everything else that is drawn.
+        question: The question whose answers are the actions; empty takes the first of the clips.
+        utility_steps: Steps of the action model on raw clips.
+        network: The trained anonymizer; None before :meth:`fit`.
+        history: Each round's losses.
+    """
+
+    recipe: Recipe
+    seed: int = 0
+    question: str = ""
+    utility_steps: int = 400
+    network: nn.Module | None = field(default=None, init=False, repr=False)
+    history: list[Mapping[str, float]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """For example ``surrogate VITA``."""
+        return f"surrogate {self.recipe.name}"
+
+    def fit(self, clips: Clips, *, utility: nn.Module | None = None, progress: Progress | None = None) -> None:
+        """Train on labelled clips; the black box is not asked.
+
+        Args:
+            clips: Labelled training clips.
+            utility: An action model already trained on raw clips, ``[b, t, 3, h, w]`` to ``[b, classes]`` with the
+                classes in sorted order; it is left unchanged. None trains a small one.
+            progress: Called after each round.
+
+        Raises:
+            ValueError: If fewer than two actions occur, or single pictures are given to a method of motion.
+        """
+        self._check_motion(clips.frames)
+        data = label_clips(clips, self.question)
+        generator = torch.Generator().manual_seed(self.seed)
+        if utility is None:
+            utility = train_action_model(data, steps=self.utility_steps, seed=self.seed)
+        with torch.random.fork_rng(devices=[]):  # for the first weights
+            torch.manual_seed(self.seed)
+            game = self.recipe.start(data, copy.deepcopy(utility), generator)
+        history = []
+        for step in range(self.recipe.steps):
+            history.append(game.step(data.draw(self.recipe.batch, generator), step / self.recipe.steps))
+            if progress is not None:
+                progress(step + 1, self.recipe.steps)
+        self.history, self.network = history, game.network.eval().requires_grad_(requires_grad=False)
+
+    def anonymize(self, clips: Clips) -> Tensor:
+        """All clips through the trained network, ``uint8 [n, t, 3, h, w]``.
+
+        Raises:
+            RuntimeError: Before :meth:`fit`, or if the network gives pixels that are not finite.
+            ValueError: If single pictures are given to a method of motion.
+        """
+        check_pictures(clips.frames)
+        self._check_motion(clips.frames)
+        network = self.network
+        if network is None:
+            raise RuntimeError(f"{self.name} is not trained; call `fit` first.")
+        with torch.no_grad():
+            return in_parts(lambda part: self._run(network, part), clips.frames, size=CLIPS_AT_ONCE)
+
+    def _run(self, network: nn.Module, frames: Tensor) -> Tensor:
+        shown = network(frames.float() / 255)
+        # A NaN would become an arbitrary byte, and a picture of those looks like a success.
+        if not bool(shown.isfinite().all()):
+            raise RuntimeError(f"{self.name} gave pixels that are not finite; its training broke.")
+        return to_bytes(shown * 255)
+
+    def _check_motion(self, frames: Tensor) -> None:
+        if self.recipe.needs_motion and frames.shape[1] < 2:
+            raise ValueError(f"{self.recipe.name} is not defined on single pictures; leave it out.")
+
+
+def fit_all(
+    methods: Sequence[Surrogate],
+    clips: Clips,
+    *,
+    seed: int = 0,
+    utility_steps: int = 400,
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Train several methods from copies of one action model, which is the same for all of them then.
+
+    Args:
+        methods: The methods, which must put the same question.
+        clips: Labelled training clips.
+        seed: Seed of the action model.
+        utility_steps: Its steps.
+        progress: Called with the name of each method that is trained.
+
+    Raises:
+        ValueError: If the methods put different questions.
+    """
+    questions = {method.question for method in methods}
+    if len(questions) > 1:
+        raise ValueError(f"`methods` must put the same question, got {sorted(questions)}.")
+    if not methods:
+        return
+    data = label_clips(clips, questions.pop())
+    utility = train_action_model(data, steps=utility_steps, seed=seed)
+    for method in methods:
+        method.fit(clips, utility=utility)
+        if progress is not None:
+            progress(method.name)
