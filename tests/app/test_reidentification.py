@@ -39,7 +39,21 @@ def test_equally_near_clips_share_the_first_place() -> None:
     found = reidentify([[1.0, 0.0]], [7], [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [0.0, 1.0]], [7, 8, 8, 7])
     assert found.rank1 == pytest.approx(100 / 3)
     blind = reidentify([[0.0, 0.0]], [7], np.ones((4, 2)), [7, 8, 8, 8])
-    assert (blind.rank1, blind.mean_average_precision) == (25, 25)
+    assert (blind.rank1, blind.chance_rank1) == (25, 25)
+    assert blind.mean_average_precision == pytest.approx(100 * (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    assert blind.mean_average_precision == pytest.approx(blind.chance_mean_average_precision)
+
+
+def test_ties_are_averaged_over_all_their_orders() -> None:
+    gallery = [[1.0, 0.0]] + [[1.0, 1.0]] * 4 + [[0.0, 1.0]] * 2
+    people = np.array([8, 7, 7, 8, 8, 7, 8])
+    orders = [
+        [0, *middle, *last]
+        for middle in itertools.permutations([1, 2, 3, 4])
+        for last in itertools.permutations([5, 6])
+    ]
+    mean = np.mean([average_precision(-np.arange(7), people[order] == 7) for order in orders])
+    assert reidentify([[1.0, 0.0]], [7], gallery, people).mean_average_precision == pytest.approx(100 * mean)
 
 
 def test_map_equals_scikit_learn() -> None:
@@ -138,4 +152,4 @@ def test_a_reviewers_features_find_people_on_raw_pictures_and_nobody_on_black_on
     dark = embed(reviewer, torch.zeros_like(found.clips.frames[:80]))
     black = reidentify(dark[:40], found.people[:40], dark[40:], found.people[40:80])
     assert black.rank1 == pytest.approx(black.chance_rank1)
-    assert black.mean_average_precision == pytest.approx(2.5)
+    assert black.mean_average_precision == pytest.approx(black.chance_mean_average_precision)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_mllm.metrics._checks import FloatArray
-from privacy_mllm.metrics.average_precision import average_precision
 
 Identities = npt.NDArray[np.int64]
 
@@ -40,8 +39,8 @@ def reidentify(
 
     An anonymizer may hide every listed attribute and still leave a person's clips recognisable as one person's. For
     features see :func:`privacy_mllm.reviewing.embed`: of anonymized queries against a raw gallery (pictures that an
-    attacker has from elsewhere), or against an anonymized one (linking what was sent). Of equally near clips, the share
-    that shows the same person counts. Costs no query.
+    attacker has from elsewhere), or against an anonymized one (linking what was sent). Equally near clips count as in a
+    random order, on average, so that an attacker who sees nothing is at chance. Costs no query.
 
     Args:
         queries: Features of the clips that are looked for, ``[q, d]``.
@@ -66,7 +65,7 @@ def reidentify(
     likeness = np.round(wanted @ pool.T, 12)  # the same clip twice is a tie, whatever the order of additions
     same = who[:, None] == others
     nearest = likeness == likeness.max(axis=1, keepdims=True)
-    precisions = [average_precision(row, hits) for row, hits in zip(likeness, same, strict=True)]
+    precisions = [_average_precision(row, hits) for row, hits in zip(likeness, same, strict=True)]
     expected = [expected_average_precision(int(count), len(pool)) for count in same.sum(axis=1)]
     return ReIdentification(
         rank1=100 * float(np.mean((nearest & same).sum(axis=1) / nearest.sum(axis=1))),
@@ -97,9 +96,27 @@ def expected_average_precision(positives: int, count: int) -> float:
     """
     if not 1 <= positives <= count:
         raise ValueError(f"`positives` must be between 1 and {count}, got {positives}.")
-    place = np.arange(1, count + 1)
-    others = (positives - 1) / max(count - 1, 1)
-    return float(np.mean((1 + (place - 1) * others) / place))
+    return _summed_precision(0, 0, count, positives) / positives
+
+
+def _average_precision(likeness: FloatArray, hits: npt.NDArray[np.bool_]) -> float:
+    """Mean average precision of all orders that the likeness allows: equally near clips may stand in any."""
+    order = np.argsort(-likeness, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(likeness[order])) + 1, len(order))
+    starts = np.concatenate([[0], ends[:-1]])
+    found = np.concatenate([[0], np.cumsum(hits[order])])
+    groups = zip(starts.tolist(), ends.tolist(), strict=True)
+    summed = sum(_summed_precision(a, int(found[a]), b - a, int(found[b] - found[a])) for a, b in groups)
+    return summed / int(found[-1])
+
+
+def _summed_precision(before: int, right_before: int, count: int, right: int) -> float:
+    """Expected sum of the precisions at the right ones of `count` items in random order, after others."""
+    if right == 0:
+        return 0.0
+    place = np.arange(count)
+    expected = right_before + 1 + place * (right - 1) / max(count - 1, 1)
+    return float(right / count * (expected / (before + 1 + place)).sum())
 
 
 def _unit_rows(name: str, features: npt.ArrayLike) -> FloatArray:
