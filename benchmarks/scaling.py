@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.durability.client import PlainClient
+from benchmarks.durability.serving import running_service
 from benchmarks.simulated_service import SimulatedService
 from privacy_mllm.cost import Call, Estimate, Terms, Work, estimate
 from privacy_mllm.waiting import Latency, Retries
 
-ROOT = Path(__file__).parents[1]
 TOLERANCE = 0.10
 CALL = Call(frames=4, tokens_per_picture=85, prompt_tokens=150, reply_tokens=10)
 PRICE_IN, PRICE_OUT = 0.15, 0.60
@@ -126,28 +125,14 @@ REAL_TERMS = Terms(
 )
 
 
-@contextmanager
-def running_service(log: Path, *options: str) -> Iterator[str]:
-    """The address of the failing service while it runs."""
-    command = [sys.executable, "-m", "benchmarks.durability.service", "--log", str(log), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process.stdout.readline().strip() if process.stdout else ""
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def check_real(*, seed: int = 0) -> Comparison:
     """The estimate over what a few seconds of real calls took: HTTP, threads, refusals (429) and repetitions."""
-    from benchmarks.durability.client import PlainClient
-
     latency, retries = REAL_TERMS.latency.at(0.5), REAL_TERMS.retries
     options = ("--latency", str(latency), "--fail-rate", str(retries.failure_rate), "--faults", "rate_limit")
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.jsonl"
-        with running_service(log, *options, "--retry-after", str(retries.retry_after), "--seed", str(seed)) as url:
-            client = PlainClient(url, max_retries=retries.most, interval=REAL_TERMS.waiting.interval)
+        with running_service(log, *options, "--retry-after", str(retries.retry_after), "--seed", str(seed)) as service:
+            client = PlainClient(service.url, max_retries=retries.most, interval=REAL_TERMS.waiting.interval)
             started = time.perf_counter()
             bills = [
                 bill

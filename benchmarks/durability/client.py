@@ -6,6 +6,7 @@ probabilities, of which that of answer A is the loss. The user field of a reques
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -103,13 +104,41 @@ class PlainClient:
         time.sleep(max(0.0, turn - now))
 
 
+async def ask_loss_async(url: str, text: str) -> float:
+    """The same from an event loop, over a connection of its own.
+
+    Raises:
+        zoopt_mo.QueryError: If the service does not answer well.
+    """
+    parts, body = urlsplit(url), body_of(text)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        length = f"Content-Length: {len(body)}"
+        writer.write(f"POST {PATH} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n{length}\r\n\r\n".encode())
+        writer.write(body)
+        head, _, content = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    if b" 200 " not in head.partition(b"\r\n")[0]:
+        raise zo.QueryError(head.partition(b"\r\n")[0].decode())
+    return loss_of(content)
+
+
+class _Connection(http.client.HTTPConnection):
+    """One that closes with the thread that it belongs to."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _post(url: str, body: bytes) -> tuple[int, http.client.HTTPMessage, bytes]:
     """Status, headers and body of the reply."""
-    connections: dict[str, http.client.HTTPConnection] = _threads.__dict__.setdefault("connections", {})
+    connections: dict[str, _Connection] = _threads.__dict__.setdefault("connections", {})
     connection = connections.get(url)
     if connection is None:
         parts = urlsplit(url)
-        connection = connections[url] = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        connection = connections[url] = _Connection(parts.hostname or "", parts.port, timeout=60)
     try:
         connection.request("POST", PATH, body, {"Content-Type": "application/json"})
         reply = connection.getresponse()

@@ -111,7 +111,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A question."""
         arrived = time.time()
-        content = self.rfile.read(int(self.headers["Content-Length"]))
+        content = self.rfile.read(length := int(self.headers["Content-Length"]))
+        if len(content) < length:  # the client died while it spoke: nothing was asked
+            self.close_connection = True
+            return
         digest = hashlib.sha256(content).hexdigest()
         if self.server.options.keep:
             (self.server.options.keep / f"{digest}.json").write_bytes(content)
