@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -16,7 +17,12 @@ from privacy_mllm.media.kinds import Kind, kind_of, kind_of_name
 from privacy_mllm.media.masks import MaskSource
 from privacy_mllm.media.pictures import read_picture, write_picture
 from privacy_mllm.media.video import transform_video
+from privacy_mllm.methods.detectors import Box, Detector
 from privacy_mllm.methods.protocol import PictureMethod, Remarking
+from privacy_mllm.methods.regions import boxes_mask
+
+HOLD = 5
+"""Frames of a video for which a detected box counts: a detector that blinks must not let a face through."""
 
 Progress = Callable[[int, int, str], None]
 """Called before each file with the files finished, their total and the file's name, and once at the end."""
@@ -84,6 +90,7 @@ def anonymize_paths(
     method: PictureMethod,
     *,
     masks: MaskSource | None = None,
+    detector: Detector | None = None,
     force: bool = False,
     keep_audio: bool = False,
     progress: Progress | None = None,
@@ -101,6 +108,8 @@ def anonymize_paths(
             suffix.
         method: Changes one picture.
         masks: What to hide in each picture; None for everything.
+        detector: Finds what to hide in each picture and frame, where there are no ``masks``. A picture in which it
+            finds nothing is copied as it is, with a remark.
         force: Whether a copy may replace a file that exists.
         keep_audio: Whether videos keep their sound.
         progress: Told before each file.
@@ -109,24 +118,33 @@ def anonymize_paths(
         What became of every file.
 
     Raises:
-        ValueError: Before anything is written: if there is no file, the method needs masks and has none, two
-            files would get the same copy, or a copy would replace one of the inputs.
+        ValueError: Before anything is written: if there is no file, the method needs masks and has none, there
+            are masks and a detector, two files would get the same copy, or a copy would replace one of the inputs.
     """
-    if method.needs_mask and masks is None:
-        raise ValueError(f"{method.name} must be told what to hide: give boxes or masks (--boxes, --masks).")
+    _check_source(method, masks, detector)
     jobs, failed = plan(paths, out)
     done: list[Done] = []
     for index, job in enumerate(jobs):
         if progress is not None:
             progress(index, len(jobs), job.name)
         try:
-            done.append(_anonymize(job, method, masks, force=force, keep_audio=keep_audio))
+            done.append(
+                _anonymize(job, _Changer(method, masks, detector, job.name), force=force, keep_audio=keep_audio)
+            )
         # Whatever is wrong with one file or too much for the memory, the next may be done.
         except (OSError, ValueError, RuntimeError, MemoryError, ImportError) as error:
             failed.append(Failed(job.source, _reason(error)))
     if progress is not None:
         progress(len(jobs), len(jobs), "")
     return AnonymizeReport(tuple(done), tuple(failed))
+
+
+def _check_source(method: PictureMethod, masks: MaskSource | None, detector: Detector | None) -> None:
+    if masks is not None and detector is not None:
+        raise ValueError("`masks` and `detector` both say what to hide; give one of them.")
+    if method.needs_mask and masks is None and detector is None:
+        ways = "boxes or masks (--boxes, --masks), or a detector (--detector)"
+        raise ValueError(f"{method.name} must be told what to hide: give {ways}.")
 
 
 def plan(paths: Sequence[Path], out: Path) -> tuple[list[Job], list[Failed]]:
@@ -186,7 +204,7 @@ def _place(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _anonymize(job: Job, method: PictureMethod, masks: MaskSource | None, *, force: bool, keep_audio: bool) -> Done:
+def _anonymize(job: Job, change: _Changer, *, force: bool, keep_audio: bool) -> Done:
     if os.path.lexists(job.target) and not force:
         raise FileExistsError(f"{job.target} exists; use --force")
     kind = kind_of(job.source)
@@ -196,40 +214,61 @@ def _anonymize(job: Job, method: PictureMethod, masks: MaskSource | None, *, for
     job.target.parent.mkdir(parents=True, exist_ok=True)
     with _part(job.target, force=force) as part:
         do = _picture if kind.medium == "picture" else _video
-        remark = do(job, part, promised or kind, _Changer(method, masks, job.name), keep_audio=keep_audio)
-    return Done(job.source, job.target, remark)
+        do(job, part, promised or kind, change, keep_audio=keep_audio)
+    return Done(job.source, job.target, change.remark)
 
 
 @dataclass
 class _Changer:
-    """The method with the masks of one file; remembers the size for the remark."""
+    """The method with the masks or the detector of one file; remembers what there is to say about it."""
 
     method: PictureMethod
     masks: MaskSource | None
+    detector: Detector | None
     name: str
-    remark: str | None = None
+    of_size: str | None = None
+    num_pictures: int = 0
+    num_found: int = 0
+    recent: deque[list[Box]] = field(default_factory=lambda: deque(maxlen=HOLD))
 
     def __call__(self, picture: Tensor, frame: int = 0) -> Tensor:
         height, width = picture.shape[-2:]
-        mask = None if self.masks is None else self.masks.mask_for(self.name, height, width, frame)
-        changed = self.method(picture, mask)
+        changed = self.method(picture, self._mask(picture, frame))
         if changed.shape != picture.shape or changed.dtype != picture.dtype:
             raise RuntimeError(
                 f"{self.method.name} turned a picture {list(picture.shape)} into {changed.dtype} {list(changed.shape)}."
             )
         if isinstance(self.method, Remarking):
-            self.remark = self.method.remark(height, width)
+            self.of_size = self.method.remark(height, width)
         return changed
 
+    @property
+    def remark(self) -> str | None:
+        """What the user should know about the copy, or None."""
+        remarks = [self.of_size] if self.of_size else []
+        if self.detector is not None and self.num_found < self.num_pictures:
+            missed = self.num_pictures - self.num_found
+            where = "the picture" if self.num_pictures == 1 else f"{missed} of {self.num_pictures} frames"
+            remarks.append(f"the detector found nothing in {where}: left as it was")
+        return "; ".join(remarks) or None
 
-def _picture(job: Job, part: Path, kind: Kind, change: _Changer, *, keep_audio: bool) -> str | None:  # noqa: ARG001
+    def _mask(self, picture: Tensor, frame: int) -> Tensor | None:
+        height, width = picture.shape[-2:]
+        if self.detector is None:
+            return None if self.masks is None else self.masks.mask_for(self.name, height, width, frame)
+        self.recent.append(list(self.detector(picture)))
+        boxes = [box for found in self.recent for box in found]
+        self.num_pictures += 1
+        self.num_found += bool(boxes)
+        return boxes_mask(boxes, height, width)
+
+
+def _picture(job: Job, part: Path, kind: Kind, change: _Changer, *, keep_audio: bool) -> None:  # noqa: ARG001
     write_picture(part, change(read_picture(job.source)), picture_format=kind.format)
-    return change.remark
 
 
-def _video(job: Job, part: Path, kind: Kind, change: _Changer, *, keep_audio: bool) -> str | None:
+def _video(job: Job, part: Path, kind: Kind, change: _Changer, *, keep_audio: bool) -> None:
     transform_video(job.source, part, change, container_format=kind.format, keep_audio=keep_audio)
-    return change.remark
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from privacy_mllm import display
 from privacy_mllm.anonymize import anonymize_paths
 from privacy_mllm.media.masks import MaskSource, mask_folder, parse_boxes
 from privacy_mllm.methods import Black, Blur, Downsample, NetworkAnonymizer, PictureMethod
+from privacy_mllm.methods.detectors import Detector, OpenCVDetector
 from privacy_mllm.runs import CHECKPOINT, load_anonymizer
 
 
@@ -29,6 +30,7 @@ def run(options: Namespace) -> int:
             options.output,
             method,
             masks=_masks(options),
+            detector=_detector(options),
             force=options.force,
             keep_audio=options.keep_audio,
             progress=progress,
@@ -82,3 +84,13 @@ def _masks(options: Namespace) -> MaskSource | None:
     if options.boxes is not None:
         return parse_boxes(options.boxes)
     return None if options.masks is None else mask_folder(options.masks)
+
+
+def _detector(options: Namespace) -> Detector | None:
+    if options.detector is None:
+        return None
+    return {
+        "opencv": OpenCVDetector(),
+        "opencv-face": OpenCVDetector(("face",)),
+        "opencv-person": OpenCVDetector(("person",)),
+    }[options.detector]

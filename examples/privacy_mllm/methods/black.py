@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from privacy_mllm.data.clips import Clips
+from privacy_mllm.methods.detectors import Detector
 from privacy_mllm.methods.pixels import check_pictures, composite
-from privacy_mllm.methods.regions import Region, region_mask
+from privacy_mllm.methods.regions import Region, region_mask, region_name
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,18 @@ class Black:
     """Paints the people black.
 
     Args:
-        region: What is painted in clips: the "box" or the "silhouette" of each person. The silhouette is
-            exact, as no detector's is: an oracle, and the outline still shows a pose.
+        region: What is painted in clips: the "box" or the "silhouette" of each person, or what a detector finds. The
+            silhouette is exact, as no detector's is: an oracle, and the outline still shows a pose.
     """
 
     needs_mask: ClassVar[bool] = True  # A picture that is black everywhere is no picture.
 
-    region: Region = "box"
+    region: Region | Detector = "box"
 
     @property
     def name(self) -> str:
         """``black (box)`` or ``black (oracle silhouette)``."""
-        return "black (oracle silhouette)" if self.region == "silhouette" else f"black ({self.region})"
+        return f"black ({region_name(self.region)})"
 
     def anonymize(self, clips: Clips) -> Tensor:
         """All pictures with their people black, ``uint8 [n, t, 3, h, w]``."""

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privacy_mllm.data.clips import Clips
+from privacy_mllm.methods.detectors import Detector
 from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, reference_size, resize, to_bytes
-from privacy_mllm.methods.regions import Region, region_mask
+from privacy_mllm.methods.regions import Region, region_mask, region_name
 
 KERNELS = {"weak": 13, "strong": 21}
 """Taps of the Gaussian; its sigma is 10 in both."""
@@ -29,13 +30,14 @@ class Blur:
 
     Args:
         strength: "weak" or "strong".
-        region: What is hidden in clips: the "box" or the "silhouette" of each person; None for everything.
+        region: What is hidden in clips: the "box" or the "silhouette" of each person, or what a detector finds;
+            None for everything.
     """
 
     needs_mask: ClassVar[bool] = False
 
     strength: Literal["weak", "strong"] = "strong"
-    region: Region | None = "box"
+    region: Region | Detector | None = "box"
 
     def __post_init__(self) -> None:
         """Check the strength."""
@@ -45,7 +47,8 @@ class Blur:
     @property
     def name(self) -> str:
         """For example ``strong blur (box)``."""
-        return f"{self.strength} blur ({self.region or 'whole picture'})"
+        where = "whole picture" if self.region is None else region_name(self.region)
+        return f"{self.strength} blur ({where})"
 
     def anonymize(self, clips: Clips) -> Tensor:
         """All pictures with their people blurred, ``uint8 [n, t, 3, h, w]``."""

@@ -22,6 +22,28 @@ class Anonymizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Trainable(Protocol):
+    """An anonymizer that must learn from labelled clips before it can be used."""
+
+    @property
+    def name(self) -> str:
+        """How the table calls it."""
+        ...
+
+    def fit(self, clips: Clips) -> None:
+        """Train on labelled clips; the black box is not asked."""
+        ...
+
+    def anonymize(self, clips: Clips) -> Tensor:
+        """As of an :class:`Anonymizer`.
+
+        Raises:
+            RuntimeError: Before :meth:`fit`.
+        """
+        ...
+
+
 class PictureMethod(Protocol):
     """Changes one picture of any size, everywhere or where a mask says so."""
 

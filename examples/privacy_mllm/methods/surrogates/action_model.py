@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import LabelledClips
 from privacy_mllm.methods.surrogates.steps import descend
 from privacy_mllm.models._blocks import Residual
@@ -69,9 +70,7 @@ def train_action_model(
     if steps < 1:
         raise ValueError(f"`steps` must be positive, got {steps}.")
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = ActionModel(len(data.classes), width).train()
+    model = fresh(lambda: ActionModel(len(data.classes), width), generator).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
     for _ in range(steps):

@@ -15,6 +15,7 @@ from privacy_mllm.methods.blur import gaussian_weights
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import verdict_entropy
 from privacy_mllm.methods.surrogates.steps import descend, frozen, raw_reviewer, update_reviewer
+from privacy_mllm.models.reviewer import Reviewer
 
 LEVELS = 15
 """Thresholds, and so steps, of the quantisation; the values are scaled to [0, 15] first."""
@@ -143,6 +144,11 @@ class BDQGame:
             momentum=0.9,
         )
         self.reviewer_optimizer = torch.optim.SGD(self.reviewer.parameters(), recipe.model_lr, momentum=0.9)
+
+    @property
+    def insider(self) -> Reviewer:
+        """The privacy model, which learned along."""
+        return self.reviewer
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:
         """One step of thresholds and action model together, then one of the privacy model."""

@@ -12,6 +12,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from privacy_mllm.methods.surrogates.framewise import FrameWise
+from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import uniform_cross_entropy
 from privacy_mllm.methods.surrogates.steps import (
@@ -23,6 +24,7 @@ from privacy_mllm.methods.surrogates.steps import (
     update_reviewer,
     update_utility,
 )
+from privacy_mllm.models.reviewer import Reviewer
 from privacy_mllm.models.unet import UNet
 
 
@@ -112,7 +114,7 @@ class MPPARGame:
 
     def __init__(self, recipe: MPPAR, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = FrameWise(UNet())
+        self.network = FrameWise(fresh(UNet, generator))
         train_to_reconstruct(
             self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=6e-3, generator=generator
         )
@@ -121,6 +123,11 @@ class MPPARGame:
         self.utility_optimizer = torch.optim.Adam(utility.parameters(), 5e-4)
         self.attacker_optimizers = [torch.optim.Adam(model.parameters(), 2e-3) for model in self.attackers]
         self.num_taken = 0
+
+    @property
+    def insider(self) -> Reviewer:
+        """The last attacker."""
+        return self.attackers[-1]
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:  # noqa: ARG002
         """The anonymizer's meta step, then one of the action model and of each attacker."""

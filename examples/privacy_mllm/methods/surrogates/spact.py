@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from privacy_mllm.methods.surrogates.framewise import FrameWise
+from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import nt_xent
 from privacy_mllm.methods.surrogates.steps import descend, frozen, train_to_reconstruct, update_utility
@@ -70,16 +71,21 @@ class SPActGame:
 
     def __init__(self, recipe: SPAct, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = FrameWise(UNet())
+        self.network = FrameWise(fresh(UNet, generator))
         train_to_reconstruct(
             self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=6e-3, generator=generator
         )
-        self.encoder = nn.Sequential(Reviewer(recipe.dim, recipe.width), nn.ReLU(), nn.Linear(recipe.dim, recipe.dim))
+        self.encoder = fresh(self._make_encoder, generator)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.lr)
         self.utility_optimizer = torch.optim.Adam(utility.parameters(), 5e-4)
         self.encoder_optimizer = torch.optim.Adam(self.encoder.parameters(), 2e-3)
         for _ in range(recipe.pretrain_steps):
             self._encoder_step(data.draw(recipe.batch, generator).clips)
+
+    @property
+    def insider(self) -> None:
+        """Nobody here knows attributes."""
+        return
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:  # noqa: ARG002
         """The anonymizer's step, then those of the privacy branch and the action model."""
@@ -94,6 +100,10 @@ class SPActGame:
             self._encoder_step(shown)
         update_utility(self.utility, self.utility_optimizer, shown, batch.actions)
         return {"objective": objective, "utility": useful.item(), "privacy": -alike.item()}
+
+    def _make_encoder(self) -> nn.Module:
+        dim = self.recipe.dim
+        return nn.Sequential(Reviewer(dim, self.recipe.width), nn.ReLU(), nn.Linear(dim, dim))
 
     def _encoder_step(self, clips: Tensor) -> None:
         self.encoder.train()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.models.reviewer import Reviewer
 
@@ -75,8 +76,8 @@ def train_to_reconstruct(
 
 
 def raw_reviewer(data: LabelledClips, width: int, steps: int, generator: torch.Generator) -> Reviewer:
-    """A reviewer of attributes trained on raw frames, 16 clips a step; its first weights are the global state's."""
-    reviewer = Reviewer(data.attributes.shape[1], width)
+    """A reviewer of attributes trained on raw frames, 16 clips a step."""
+    reviewer = fresh(lambda: Reviewer(data.attributes.shape[1], width), generator)
     optimizer = torch.optim.Adam(reviewer.parameters(), 2e-3)
     for _ in range(steps):
         batch = data.draw(16, generator)

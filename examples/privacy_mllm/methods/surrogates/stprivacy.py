@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import bounded_gain, budget_penalty
 from privacy_mllm.methods.surrogates.steps import (
@@ -23,6 +24,7 @@ from privacy_mllm.methods.surrogates.steps import (
     update_utility,
 )
 from privacy_mllm.methods.surrogates.tubelets import TubeletTransformer
+from privacy_mllm.models.reviewer import Reviewer
 
 CEILING = 2 * math.log(2)
 """What the transformer can win by the reviewer's cross-entropy at most."""
@@ -90,7 +92,7 @@ class STPrivacyGame:
 
     def __init__(self, recipe: STPrivacy, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = TubeletTransformer(1.0, patch=recipe.patch, dim=recipe.dim, depth=recipe.depth)
+        self.network = fresh(self._make_transformer, generator)
         train_to_reconstruct(
             self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=3e-3, generator=generator
         )
@@ -99,6 +101,15 @@ class STPrivacyGame:
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.lr)
         self.utility_optimizer = torch.optim.Adam(utility.parameters(), 5e-4)
         self.reviewer_optimizer = torch.optim.Adam(self.reviewer.parameters(), 2e-3)
+
+    @property
+    def insider(self) -> Reviewer:
+        """The reviewer, which learned along."""
+        return self.reviewer
+
+    def _make_transformer(self) -> TubeletTransformer:
+        recipe = self.recipe
+        return TubeletTransformer(1.0, patch=recipe.patch, dim=recipe.dim, depth=recipe.depth)
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:  # noqa: ARG002
         """The transformer's step, then those of the action model and the reviewer."""

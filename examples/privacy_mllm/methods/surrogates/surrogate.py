@@ -19,6 +19,7 @@ from privacy_mllm.data.clips import Clips
 from privacy_mllm.methods.pixels import check_pictures, in_parts, to_bytes
 from privacy_mllm.methods.surrogates.action_model import train_action_model
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips, label_clips
+from privacy_mllm.models.reviewer import Reviewer
 
 CLIPS_AT_ONCE = 8
 """Clips that pass a network at once; bounds the memory."""
@@ -33,6 +34,11 @@ class Game(Protocol):
     @property
     def network(self) -> nn.Module:
         """The anonymizer: clips ``[b, t, 3, h, w]`` in [0, 1] to the same shape and range."""
+        ...
+
+    @property
+    def insider(self) -> Reviewer | None:
+        """An adversary that learned along and knows the attributes, if there is one."""
         ...
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:
@@ -92,6 +98,8 @@ class Surrogate:
         question: The question whose answers are the actions; empty takes the first of the clips.
         utility_steps: Steps of the action model on raw clips.
         network: The trained anonymizer; None before :meth:`fit`.
+        insider: The adversary that learned along and knows the attributes: a start for an attacker. None before
+            :meth:`fit`, and where there is none.
         history: Each round's losses.
     """
 
@@ -100,6 +108,7 @@ class Surrogate:
     question: str = ""
     utility_steps: int = 400
     network: nn.Module | None = field(default=None, init=False, repr=False)
+    insider: Reviewer | None = field(default=None, init=False, repr=False)
     history: list[Mapping[str, float]] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -124,14 +133,13 @@ class Surrogate:
         generator = torch.Generator().manual_seed(self.seed)
         if utility is None:
             utility = train_action_model(data, steps=self.utility_steps, seed=self.seed)
-        with torch.random.fork_rng(devices=[]):  # for the first weights
-            torch.manual_seed(self.seed)
-            game = self.recipe.start(data, copy.deepcopy(utility), generator)
+        game = self.recipe.start(data, copy.deepcopy(utility), generator)
         history = []
         for step in range(self.recipe.steps):
             history.append(game.step(data.draw(self.recipe.batch, generator), step / self.recipe.steps))
             if progress is not None:
                 progress(step + 1, self.recipe.steps)
+        self.insider = None if game.insider is None else copy.deepcopy(game.insider).eval()
         self.history, self.network = history, game.network.eval().requires_grad_(requires_grad=False)
 
     def anonymize(self, clips: Clips) -> Tensor:

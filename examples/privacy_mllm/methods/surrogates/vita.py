@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from privacy_mllm.methods.surrogates.framewise import FrameWise
+from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import worst_of_ensemble
 from privacy_mllm.methods.surrogates.steps import (
@@ -23,6 +24,7 @@ from privacy_mllm.methods.surrogates.steps import (
     update_reviewer,
     update_utility,
 )
+from privacy_mllm.models.reviewer import Reviewer
 from privacy_mllm.models.unet import UNet
 
 
@@ -84,7 +86,7 @@ class VITAGame:
 
     def __init__(self, recipe: VITA, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.data, self.utility, self.generator = recipe, data, utility, generator
-        self.network = FrameWise(UNet())
+        self.network = FrameWise(fresh(UNet, generator))
         train_to_reconstruct(
             self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=6e-3, generator=generator
         )
@@ -94,6 +96,11 @@ class VITAGame:
         self.utility_optimizer = torch.optim.Adam(utility.parameters(), 5e-4)
         self._reload()
         self.num_taken = 0
+
+    @property
+    def insider(self) -> Reviewer:
+        """The last budget model."""
+        return self.budgets[-1]
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:  # noqa: ARG002
         """The anonymizer's step, then the action model's, then those of the budget models."""
