@@ -79,8 +79,8 @@ def backward(
 
     Raises:
         TypeError: If an objective is neither black nor white, or ``parameters`` is an array, which has no ``.grad``.
-        ValueError: If there is no objective, two share an estimator, or a white box's loss, a weight or a gradient is
-            not finite.
+        ValueError: If there is no objective, two share an estimator, two of one name a ledger, or a white box's loss, a
+            weight or a gradient is not finite.
         RuntimeError: If more queries in a row fail than a black box's policy bears.
 
     Example:
@@ -175,6 +175,10 @@ def _black_boxes_of(objectives: Sequence[Objective]) -> list[BlackBox]:
     boxes = [box for box in objectives if isinstance(box, BlackBox)]
     if len({id(box.estimator) for box in boxes}) < len(boxes):
         raise ValueError("`objectives` must each have an estimator of their own, got one that occurs twice.")
+    recorded = [(id(box.queries.ledger), box.name) for box in boxes if box.queries.ledger is not None]
+    if len(set(recorded)) < len(recorded):  # one would be given the other's answers
+        names = [name for _, name in recorded]
+        raise ValueError(f"`objectives` that share a ledger must have names of their own, got {names}.")
     return boxes
 
 

@@ -536,6 +536,34 @@ def test_a_score_sees_the_same_on_replay_and_its_failure_is_a_failure(tmp_path):
     assert seen[0] == seen[2] == {"votes": [1, 0.30000000000000004], "of": "a"}  # a tuple is a list in JSON
 
 
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_black_boxes_of_one_name_may_not_share_a_ledger(tmp_path):
+    """One would be given the other's answers."""
+    scenes = [Scene(Service()), Scene(Service())]
+    with zo.Ledger(tmp_path / "queries.sqlite", run="first") as ledger:
+        for scene in scenes:
+            scene.box.queries = zo.QueryPolicy(ledger=ledger)
+        with pytest.raises(ValueError, match=r"names of their own, got \['service', 'service'\]\.$"):
+            zo.backward([scene.box for scene in scenes], torch.sum, scenes[0].theta)
+    assert [scene.service.calls for scene in scenes] == [0, 0]
+
+
+def test_functions_of_one_name_are_numbered_apart(tmp_path):
+    def box(name: str) -> zo.BlackBox:
+        return zo.BlackBox(Service(), estimator=zo.SPSA(radius=0.1), name=name)
+
+    with zo.Ledger(tmp_path / "queries.sqlite", run="first") as ledger:
+        boxes = [box("f"), box("f"), box("f 2"), box("f"), box("g")]
+        result = minimize(boxes, scalarizer=torch.sum, queries=zo.QueryPolicy(ledger=ledger))
+    assert result.history[0].names == ("f", "f 3", "f 2", "f 4", "g")
+    with zo.LedgerReader(tmp_path / "queries.sqlite") as reader:
+        assert {line.group: line.queries for line in reader.bill()} == dict.fromkeys(
+            ("f", "f 3", "f 2", "f 4", "g"), 13
+        )
+
+
 # --- interrupted while an answer is read ------------------------------------------------------------------------------
 
 
@@ -584,8 +612,9 @@ def test_a_ledger_that_cannot_be_written_ends_a_round_and_leaves_no_call_to_begi
             raise RuntimeError("disk full")
 
         monkeypatch.setattr(ledger, "record", full)
-        with pytest.raises(RuntimeError, match="disk full"):
+        with pytest.raises(RuntimeError, match="disk full") as caught:
             zo.ask(zo.parallel(judge, pool), range(50), name="t", queries=zo.QueryPolicy(ledger=ledger))
+        assert caught.tb is not None  # what it holds is alive, yet nothing goes on
         begun = len(called)
         time.sleep(0.1)
         assert len(called) == begun <= 5

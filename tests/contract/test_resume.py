@@ -132,7 +132,7 @@ def test_interrupted_before_any_query_a_run_ends_as_if_it_had_not_been(tmp_path,
     expected = outcome_of(setup(loss))
     total = loss.answers
     assert total > 12
-    for stop in range(0, total, 1 + total // 12):
+    for stop in range(0, total, 1 + total // 8):
         folder = tmp_path / str(stop)
         folder.mkdir()
         result, answers = run_in_parts(setup, folder, [stop], ledger=True, checkpoint=checkpoint)

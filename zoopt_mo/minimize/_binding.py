@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -93,9 +94,13 @@ def _of_point(function: Function | None, x: Vector) -> Callable[[], Any] | None:
 
 def _name_apart(boxes: Sequence[BlackBox | WhiteBox]) -> None:
     """Number black boxes of the same name, by which reports and ledger know them."""
-    names: dict[str, int] = {}
+    taken = {box.name for box in boxes if isinstance(box, BlackBox)}
+    seen: set[str] = set()
     for box in boxes:
-        if isinstance(box, BlackBox):
-            names[box.name] = names.get(box.name, 0) + 1
-            if names[box.name] > 1:
-                box.name = f"{box.name} {names[box.name]}"
+        if not isinstance(box, BlackBox):
+            continue
+        if box.name in seen:
+            name = box.name
+            box.name = next(new for number in itertools.count(2) if (new := f"{name} {number}") not in taken)
+        seen.add(box.name)
+        taken.add(box.name)

@@ -95,7 +95,7 @@ class Tally:
             "num_queries": self.num_paid,
             "cost": self.cost,
             "num_in_step": self.num_in_step,
-            "counted": [tuple(place) for place in sorted(self._counted) if place.step >= number],
+            "counted": [tuple(place) for place in sorted(place for place in self._counted if place.step >= number)],
             "in_step": [tuple(place) for place in sorted(self._in_step)],
             "given_up": self._given_up,
         }
