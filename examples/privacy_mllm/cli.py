@@ -191,6 +191,11 @@ def _add_anonymize(verbs: _Verbs) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--boxes", type=Path, help="JSON or CSV file of boxes to hide: file name, x0, y0, x1, y1")
     where.add_argument("--masks", type=Path, help="folder of masks with the pictures' names; white is hidden")
+    where.add_argument(
+        "--detector",
+        choices=("opencv", "opencv-face", "opencv-person"),
+        help='what finds the regions to hide: faces and standing people by OpenCV (extra "detect"); it misses some',
+    )
     parser.add_argument("--force", action="store_true", help="write over files that exist")
     parser.add_argument("--keep-audio", action="store_true", help="copy the sound of videos")
 
