@@ -114,7 +114,7 @@ def check_grid(*, quick: bool) -> float:
 
 # --- a real service ---------------------------------------------------------------------------------------------------
 
-REAL = Work(steps=12, probes=2, batch=16)
+REAL = Work(steps=8, probes=2, batch=16)
 REAL_TERMS = Terms(
     Latency({0.5: 0.1}),
     concurrency=8,

@@ -44,7 +44,7 @@ class Sizes:
     ledger_repeats: int = 5
 
 
-QUICK = Sizes(10, 20, 4, 320, ("serial", "threads", "processes", "dask"), 1600, 3)
+QUICK = Sizes(10, 20, 4, 256, ("serial", "threads", "processes", "dask"), 1600, 3)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from zoopt_mo.evaluation import Judge
 
 LATENCY = 0.2
 CONCURRENCY = 32
+REPEATS = 2  # others may keep the processors busy
 ASKED = "What is shown?"
 
 
 def measure_throughput(folder: Path, *, queries: int, seed: int = 0) -> dict[str, float]:
-    """Seconds over the least possible, ``queries * latency / concurrency``, by way of asking.
+    """Seconds over the least possible, ``queries * latency / concurrency``, by way of asking; the better of two.
 
     Args:
         folder: For the service's log.
@@ -32,18 +33,22 @@ def measure_throughput(folder: Path, *, queries: int, seed: int = 0) -> dict[str
     """
     folder.mkdir(parents=True)
     least = queries * LATENCY / CONCURRENCY
-    ratios: dict[str, float] = {}
     with running_service(folder / "log.jsonl", "--latency", str(LATENCY), "--logprobs") as service:
-        with ThreadPoolExecutor(CONCURRENCY) as pool:
-            threads = zo.parallel(functools.partial(ask_loss, service.url), pool)
-            ratios["threads"] = _seconds(threads, _texts(queries, seed)) / least
-            package = zo.parallel(_Sdk(service.url).ask, pool)
-            ratios["openai package on threads"] = _seconds(package, _pictures(queries, seed)) / least
         loop = zo.concurrent(functools.partial(ask_loss_async, service.url), concurrency=CONCURRENCY)
-        ratios["asyncio"] = _seconds(loop, _texts(queries, seed + 1)) / least
+        with ThreadPoolExecutor(CONCURRENCY) as pool:
+            ways: dict[str, tuple[Judge, Callable[[int, int], Sequence[Any]]]] = {
+                "threads": (zo.parallel(functools.partial(ask_loss, service.url), pool), _texts),
+                "asyncio": (loop, _texts),
+                "openai package on threads": (zo.parallel(_Sdk(service.url).ask, pool), _pictures),
+            }
+            ratios = {
+                name: min(_seconds(judge, make(queries, seed + number)) for number in range(REPEATS)) / least
+                for name, (judge, make) in ways.items()
+            }
         log = service.log()
-    if len(log) != 3 * queries + 1 or any(entry["status"] != 200 for entry in log):
-        raise RuntimeError(f"The service saw {len(log)} requests in the place of {3 * queries + 1} good ones.")
+    good, expected = sum(entry["status"] == 200 for entry in log), 3 * REPEATS * queries + 1
+    if not good == len(log) == expected:
+        raise RuntimeError(f"The service saw {len(log)} requests, {good} of them good, in the place of {expected}.")
     return ratios
 
 
