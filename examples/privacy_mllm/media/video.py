@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -102,13 +102,44 @@ def sample_frames(path: Path, count: int) -> Tensor:
         ImportError: If the extra ``video`` is not installed.
         MediaError: If it is no video or is broken.
     """
-    with _opened(path) as (container, stream):
-        total = sum(1 for _ in container.decode(stream))
+    total = count_frames(path)
     if total == 0:
         raise MediaError(f"{path} has no frame that can be decoded.")
-    chosen = evenly_spaced(total, count)
-    kept = {index: frame for index, frame in enumerate(iterate_frames(path)) if index in set(chosen)}
-    return torch.stack([kept[index] for index in chosen])
+    return read_frames(path, evenly_spaced(total, count))
+
+
+def count_frames(path: Path) -> int:
+    """Frames of a video that can be decoded; costs decoding all of it.
+
+    Raises:
+        ImportError: If the extra ``video`` is not installed.
+        MediaError: If it is no video or is broken.
+    """
+    with _opened(path) as (container, stream):
+        return sum(1 for _ in container.decode(stream))
+
+
+def read_frames(path: Path, wanted: Sequence[int]) -> Tensor:
+    """Some of a video's upright frames, ``uint8 [n, 3, h, w]``; nothing behind the last of them is decoded.
+
+    Args:
+        path: The video.
+        wanted: Their numbers from 0, in any order, repeated or not; at least one.
+
+    Raises:
+        ImportError: If the extra ``video`` is not installed.
+        MediaError: If it is no video, is broken, or has too few frames.
+    """
+    last, kept, turns = max(wanted), {}, 0
+    with _opened(path) as (container, stream):
+        for index, frame in enumerate(container.decode(stream)):
+            if index == 0:
+                turns = round(frame.rotation / 90) % 4
+            if index in wanted:
+                kept[index] = _pixels(frame, turns, path)
+            if index == last:
+                return torch.stack([kept[index] for index in wanted])
+    raise MediaError(f"{path} has too few frames that can be decoded: number {last}, from 0, is wanted.")
 
 
 def evenly_spaced(total: int, count: int) -> list[int]:

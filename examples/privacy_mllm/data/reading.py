@@ -1,0 +1,193 @@
+"""From a place on the disk to the pixels of one clip: which frames, how large, and cut how.
+
+A clip lies in a video, a folder of frames, a picture, or a ``.npy`` file of bytes ``[t, h, w, 3]``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from privacy_mllm.media import MediaError
+from privacy_mllm.media.kinds import PICTURE_FORMATS, kind_of
+from privacy_mllm.media.pictures import read_picture
+from privacy_mllm.media.video import count_frames, evenly_spaced, read_frames
+
+SAMPLINGS = ("even", "random")
+CROPS = ("centre", "random", "squash")
+
+_SMALLEST_CROP = 0.6  # Of the shorter side, as in SPAct's training.
+
+_Reader = Callable[[Sequence[int]], Tensor]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How clips are read.
+
+    Args:
+        frames: Frames a clip, positive.
+        size: Height and width in pixels, positive.
+        sampling: "even": spread from the first frame to the last. "random": a random one of each of as many equal
+            parts of the clip, as in temporal segment networks. A clip that has fewer repeats some.
+        crop: "centre": the largest square around the middle. "random": a square of 0.6 to 1 times that side anywhere.
+            "squash": the whole picture, its shape lost.
+        seed: With a clip's name decides all that is random in it; the order in which clips are read does not.
+
+    Reference:
+        Wang et al., *Temporal Segment Networks*, ECCV 2016.
+    """
+
+    frames: int = 4
+    size: int = 64
+    sampling: str = "even"
+    crop: str = "centre"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name in ("frames", "size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")
+        for name, known in (("sampling", SAMPLINGS), ("crop", CROPS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {getattr(self, name)!r}.")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One clip to be read.
+
+    Args:
+        name: The clip's name.
+        path: Where it lies.
+        frames: Numbers of the frames that are to be taken, instead of those that the settings choose; None for these.
+    """
+
+    name: str
+    path: Path
+    frames: tuple[int, ...] | None = None
+
+
+def read_clip(item: Item, reading: Reading) -> Tensor:
+    """The pixels of one clip, ``uint8 [t, 3, size, size]``.
+
+    Args:
+        item: The clip.
+        reading: The settings.
+
+    Raises:
+        MediaError: If the clip is missing, broken or too short; the message names it.
+        ImportError: If it is a video and the extra ``video`` is not installed.
+        OSError: If it cannot be opened.
+    """
+    generator = torch.Generator().manual_seed(_seed(reading.seed, item.name))
+    count, read = _open(item.path)
+    chosen = item.frames
+    if chosen is None:
+        total = count()
+        if total == 0:
+            raise MediaError(f"{item.path} has no frame.")
+        chosen = _choose(total, reading, generator)
+    return _fit(read(chosen), reading, generator)
+
+
+def count_clip(path: Path) -> int:
+    """Frames of a clip; costs decoding all of a video.
+
+    Args:
+        path: Where it lies.
+
+    Raises:
+        MediaError: If it is missing or broken.
+        ImportError: If it is a video and the extra ``video`` is not installed.
+        OSError: If it cannot be opened.
+    """
+    return _open(path)[0]()
+
+
+def _choose(total: int, reading: Reading, generator: torch.Generator) -> tuple[int, ...]:
+    if reading.sampling == "even":
+        return tuple(evenly_spaced(total, reading.frames))
+    edges = torch.arange(reading.frames) * total / reading.frames
+    places = edges + torch.rand(reading.frames, generator=generator) * total / reading.frames
+    return tuple(places.long().clamp(max=total - 1).tolist())
+
+
+def _open(path: Path) -> tuple[Callable[[], int], _Reader]:
+    """Ways to count the frames of a clip, and to read some of them as ``uint8 [n, 3, h, w]``."""
+    if path.is_dir():
+        return _open_folder(path)
+    if not path.is_file():
+        raise MediaError(f"{path} is missing.")
+    if path.suffix.lower() == ".npy":
+        return _open_array(path)
+    if kind_of(path).medium == "video":
+        return lambda: count_frames(path), lambda wanted: read_frames(path, wanted)
+    picture = read_picture(path)
+    return lambda: 1, lambda wanted: picture.expand(len(wanted), -1, -1, -1)
+
+
+def _open_folder(path: Path) -> tuple[Callable[[], int], _Reader]:
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURE_FORMATS)
+
+    def read(wanted: Sequence[int]) -> Tensor:
+        _check_last(path, len(files), wanted)
+        pictures = [read_picture(files[index]) for index in wanted]
+        for index, picture in zip(wanted, pictures, strict=True):
+            if picture.shape != pictures[0].shape:
+                raise MediaError(f"{files[index]} has another size than {files[wanted[0]]}.")
+        return torch.stack(pictures)
+
+    return lambda: len(files), read
+
+
+def _open_array(path: Path) -> tuple[Callable[[], int], _Reader]:
+    try:
+        # Mapped, so that only the wanted frames are read; never unpickled, for that would run what the file says.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise MediaError(f"{path} cannot be read as an array of bytes: {error}") from error
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape[1:3]:
+        raise MediaError(f"{path} must hold uint8 [t, h, w, 3], got {array.dtype} {list(array.shape)}.")
+
+    def read(wanted: Sequence[int]) -> Tensor:
+        _check_last(path, len(array), wanted)
+        return torch.from_numpy(np.array(array[list(wanted)])).permute(0, 3, 1, 2).contiguous()
+
+    return lambda: len(array), read
+
+
+def _check_last(path: Path, total: int, wanted: Sequence[int]) -> None:
+    if max(wanted) >= total:
+        raise MediaError(f"{path} has {total} frames, too few for number {max(wanted)}, from 0.")
+
+
+def _fit(pictures: Tensor, reading: Reading, generator: torch.Generator) -> Tensor:
+    """Cut alike in all frames, and resized; unchanged where that is what came in."""
+    height, width = pictures.shape[-2:]
+    rows, columns = height, width
+    top = left = 0
+    if reading.crop != "squash":
+        rows = columns = min(height, width)
+        top, left = (height - rows) // 2, (width - columns) // 2
+    if reading.crop == "random":
+        share, down, right = torch.rand(3, generator=generator).tolist()
+        rows = columns = max(1, round(rows * (_SMALLEST_CROP + (1 - _SMALLEST_CROP) * share)))
+        top, left = int(down * (height - rows + 1)), int(right * (width - columns + 1))
+    part = pictures[..., top : top + rows, left : left + columns].contiguous()
+    if part.shape[-2:] == (reading.size, reading.size):
+        return part
+    return F.interpolate(part, size=(reading.size, reading.size), mode="bilinear", antialias=True)
+
+
+def _seed(seed: int, name: str) -> int:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
