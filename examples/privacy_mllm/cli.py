@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
+    _add_compare(verbs)
     _add_probe(verbs)
     _add_anonymize(verbs)
     _add_pretrain(verbs)
@@ -141,6 +142,20 @@ def _add_settings(parser: argparse.ArgumentParser, title: str, kind: type[Oracle
             metavar=None if entry.metadata["choices"] else of_type.__name__.upper(),
             help=help_text,
         )
+
+
+def _add_compare(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "compare",
+        "compare",
+        "train and judge every method of the paper's tables beside ours, on the rendered world",
+        "Every row is kept as soon as it is known: a comparison that was stopped goes on when it is called again.",
+    )
+    parser.add_argument("-o", "--output", type=Path, default=RUNS / "compare", help="folder to write to")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each method")
+    parser.add_argument("--workers", type=int, default=2, help="rows made at the same time, each on one core")
+    parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
 
 
 def _add_probe(verbs: _Verbs) -> None:

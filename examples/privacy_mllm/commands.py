@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from privacy_mllm import anonymizing, display, planning, probing, session
+from privacy_mllm import anonymizing, comparing, display, planning, probing, session
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.folder import export_clips
@@ -59,6 +59,11 @@ def train(options: Namespace) -> int:
     display.show_table(results)
     display.show_files(run)
     return 0
+
+
+def compare(options: Namespace) -> int:
+    """Train and judge every method."""
+    return comparing.run(options)
 
 
 def probe_oracle(options: Namespace) -> int:

@@ -23,6 +23,11 @@ def say(text: str) -> None:
     _console.print(text, markup=False, soft_wrap=True)
 
 
+def show(table: Table) -> None:
+    """A table, as wide as the terminal."""
+    _console.print(table)
+
+
 @contextlib.contextmanager
 def watching() -> Iterator[Watch]:
     """Progress of a training and its evaluation, with the calls spent, both losses and the active objective."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import zoopt_mo as zo
 from privacy_mllm.asking import Desk, Question
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.evaluate import Results, Row
@@ -22,6 +23,8 @@ from privacy_mllm.train import StepRecord
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from privacy_mllm.compare import Summary
 
 GRID_CLIPS = 6
 RIGHT, WRONG, OURS, PLAIN = "#1a7f37", "#b42318", "#0b5cad", "#667085"
@@ -114,6 +117,41 @@ def draw_trade_off(file: Path, results: Results, *, ours: str) -> None:
     axis.margins(x=0.12)
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
+    _save(figure, file)
+
+
+def draw_comparison(file: Path, summaries: Sequence[Summary], *, ours: str) -> None:
+    """Utility against leakage, a point a method with its range over seeds, and the set that no other beats in both.
+
+    Args:
+        file: Where the PNG goes.
+        summaries: The table.
+        ours: The method that is picked out.
+    """
+    figure, axes = _subplots(1, 1, width=10, height=5.6)
+    axis: Axes = axes[0, 0]
+    best = zo.non_dominated([[row.attacker.mean, -row.action.mean] for row in summaries])
+    front = sorted(
+        (row.attacker.mean, row.action.mean) for row, is_best in zip(summaries, best, strict=True) if is_best
+    )
+    axis.step(*zip(*front, strict=True), where="post", color=PLAIN, linewidth=1, linestyle="--", label="not dominated")
+    for number, row in enumerate(summaries, start=1):
+        color = OURS if row.method == ours else PLAIN
+        x, y = row.attacker, row.action
+        across, up = [[x.mean - x.low], [x.high - x.mean]], [[y.mean - y.low], [y.high - y.mean]]
+        label = f"{number}  {row.method}"
+        axis.errorbar(x.mean, y.mean, xerr=across, yerr=up, color=color, marker="o", linewidth=0.8, label=label)
+        offset, weight = (4, 4), "bold" if row.method == ours else "normal"
+        point = (x.mean, y.mean)
+        axis.annotate(
+            str(number), point, offset, textcoords="offset points", fontsize=9, color=color, fontweight=weight
+        )
+    axis.set_xlabel("leakage: cMAP of an attacker fine-tuned on the anonymized pictures (%)")
+    axis.set_ylabel("utility: right answers to the main question (%)")
+    axis.margins(x=0.06, y=0.06)
+    axis.grid(alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right center", frameon=False, fontsize=8, handlelength=0.8)
     _save(figure, file)
 
 

@@ -9,7 +9,7 @@ pictures, so that it stays a judge worth fooling.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.reviewing import draw_frames
 from privacy_mllm.starting import Start, make_start
-from privacy_mllm.utility import check_targets
+from privacy_mllm.utility import Target, check_targets
 
 PROBES_A_STEP = 2
 REUSE_FACTOR = 4
@@ -44,6 +44,9 @@ _PARTS = (
     "trajectory",
     "scheduler_of_clips",
 )  # what a training's state is made of, beside a few numbers
+
+
+KnownUtility = Callable[[Tensor, Sequence[str], Sequence[Target]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Training:
         private: Labelled clips that the reviewer judges and learns from; None for those with questions.
         start: The networks, trained in place; None for those that the settings name.
         ask: False makes the control that never asks: the same start and steps for privacy alone.
+        known: The black box's loss as a function of clips ``[b, t, 3, h, w]`` in [0, 1], questions and right answers
+            that autograd can follow: makes the bound that no method may use, in which nothing is asked.
         ledger: Where answers are kept.
         limits: Settings of the black box, of which the limits on failures, money and time count here.
     """
@@ -93,10 +98,11 @@ class Training:
         private: Clips | None = None,
         start: Start | None = None,
         ask: bool = True,
+        known: KnownUtility | None = None,
         ledger: zo.Ledger | None = None,
         limits: OracleConfig | None = None,
     ) -> None:
-        self.config, self.ask = config, ask
+        self.config, self.ask, self._known = config, ask and known is None, known
         self.private = clips if private is None else private
         self.limits = OracleConfig() if limits is None else limits
         _check_clips(config, clips, self.private)
@@ -131,8 +137,13 @@ class Training:
         self.privacy = zo.WhiteBox(
             self._reviewer_loss, name="privacy", step_factor=config.privacy_lr, max_norm=config.privacy_max_norm
         )
-        self.objectives = [self.utility, self.privacy] if self.ask else [self.privacy]
-        self.scalarize = _scalarizer(config) if self.ask else zo.WeightedSum(weights=[1.0])
+        self.objectives: list[zo.BlackBox | zo.WhiteBox] = [self.privacy]
+        if self._known is not None:
+            self.objectives = [self._exact_utility(self._known), self.privacy]
+        elif self.ask:
+            self.objectives = [self.utility, self.privacy]
+        alone = len(self.objectives) == 1
+        self.scalarize = zo.WeightedSum(weights=[1.0]) if alone else _scalarizer(config)
         self.optimizer = torch.optim.SGD(self.anonymizer.parameters(), lr=1.0)
         self.scheduler = gains.scheduler(self.optimizer)
         self.reviewer_optimizer = torch.optim.Adam(self.reviewer.parameters(), config.reviewer_lr)
@@ -200,6 +211,22 @@ class Training:
         self.trajectory.update(report.value)
         return self._record(step, report, self._refresh_reviewer(), lr)
 
+    def _exact_utility(self, known: KnownUtility) -> zo.WhiteBox:
+        """The utility of the bound, stepped along as privacy is."""
+        config = self.config
+        return zo.WhiteBox(
+            lambda: self._known_loss(known),
+            name="utility",
+            step_factor=config.privacy_lr,
+            max_norm=config.privacy_max_norm,
+        )
+
+    def _known_loss(self, known: KnownUtility) -> Tensor:
+        batch = self._batch
+        frames = self.pool.frames[batch.rows]
+        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).float() / 255)
+        return known(pictures.view(frames.shape), batch.questions, batch.targets)
+
     def _anonymize_batch(self) -> zo.Batch:
         """X_A = f_A(X) of the batch, in bytes as it would be sent, with a question a clip."""
         batch = self._batch
@@ -254,13 +281,13 @@ class Training:
         return StepRecord(
             step=step,
             calls=self.num_calls,
-            utility=report.losses[0] if self.ask else unasked,
+            utility=report.losses[0] if len(report.losses) > 1 else unasked,
             privacy=report.losses[-1],
             reviewer=reviewer,
             i_max=report.i_max,
             status=report.gains[0] - 1,
             cosine=report.cosines[0],
-            utility_norm=report.gradient_norms[0] if self.ask else unasked,
+            utility_norm=report.gradient_norms[0] if len(report.losses) > 1 else unasked,
             privacy_norm=report.gradient_norms[-1],
             lr=lr,
             failed=len(report.failures),

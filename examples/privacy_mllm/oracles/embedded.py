@@ -12,6 +12,7 @@ from privacy_mllm.data.world import CANDIDATES
 from privacy_mllm.metrics import same_words
 from privacy_mllm.models.tiny_mllm import FRAMES, SIZE, TinyMLLM, load_tiny_mllm
 from privacy_mllm.oracles.protocol import Answer
+from privacy_mllm.utility import UTILITY_BOUND
 
 CLIPS_AT_ONCE = 64
 """Clips looked at in one forward pass; bounds the memory."""
@@ -60,6 +61,26 @@ class EmbeddedOracle:
                     answers.update(zip(part, self._answer(clips[part], question), strict=True))
         return [answers[row] for row in range(len(questions))]
 
+    def known_loss(self, clips: Tensor, questions: Sequence[str], targets: Sequence[tuple[str, ...]]) -> Tensor:
+        """The mean "logprob" loss of utility as autograd can follow it: for a bound, never for a method.
+
+        Costs no call.
+
+        Args:
+            clips: ``float [b, t, 3, h, w]`` in [0, 1].
+            questions: One question a clip.
+            targets: Its right answers.
+        """
+        times = torch.linspace(0, clips.shape[1] - 1, FRAMES).round().long()
+        vision = self._model.see(_to_size(clips[:, times].flatten(0, 1)).reshape(len(clips), FRAMES, 3, SIZE, SIZE))
+        losses = []
+        for row, (question, right) in enumerate(zip(questions, targets, strict=True)):
+            candidates = CANDIDATES[question]
+            scores = self._model.score(vision[row : row + 1], question, candidates)[0].log_softmax(-1)
+            accepted = [any(same_words(word, answer) for answer in right) for word in candidates]
+            losses.append(-scores[torch.tensor(accepted)].max())
+        return torch.stack(losses).clamp(max=UTILITY_BOUND).mean()
+
     def can_answer(self, question: str, answer: str) -> bool:
         """Whether `answer` is a candidate answer to `question`; costs no call."""
         return any(same_words(answer, candidate) for candidate in CANDIDATES.get(question, ()))
@@ -75,10 +96,14 @@ class EmbeddedOracle:
 def _as_seen(clips: Tensor) -> Tensor:
     """Four frames of 64x64 in [0, 1]."""
     times = torch.linspace(0, clips.shape[1] - 1, FRAMES).round().long()
-    frames = clips[:, times].flatten(0, 1).float() / 255
-    if frames.shape[-2:] != (SIZE, SIZE):
-        frames = F.interpolate(frames, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    frames = _to_size(clips[:, times].flatten(0, 1).float() / 255)
     return frames.reshape(len(clips), FRAMES, 3, SIZE, SIZE)
+
+
+def _to_size(frames: Tensor) -> Tensor:
+    if frames.shape[-2:] == (SIZE, SIZE):
+        return frames
+    return F.interpolate(frames, size=(SIZE, SIZE), mode="bilinear", antialias=True)
 
 
 def _check(clips: Tensor, questions: Sequence[str]) -> None:
