@@ -11,8 +11,10 @@ from typing import TypeAlias
 
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.presets import preset_names
 
 RUNS = Path("runs")
+DATA = ("folder", "hmdb51", "ucf101", "vispr", "pa-hmdb51", "okvqa", "okvqa-privacy")
 PRIVACY_EXTRA = ("rich", "safetensors", "PIL")
 
 
@@ -25,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 done, 1 done in part, 2 wrong use or bad input, 130 stopped by Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    options.typed = {word[2:].partition("=")[0].replace("-", "_") for word in words if word.startswith("--")}
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_anonymize(verbs)
     _add_pretrain(verbs)
     _add_world(verbs)
+    _add_data(verbs)
     return parser
 
 
@@ -77,7 +82,11 @@ _Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noq
 def _add_verb(verbs: _Verbs, name: str, command: str, help_text: str, more: str = "") -> argparse.ArgumentParser:
     description = f"{help_text[0].upper()}{help_text[1:]}. {more}".strip()
     parser = verbs.add_parser(
-        name, help=help_text, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        name,
+        help=help_text,
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
     parser.set_defaults(command=command)
     return parser
@@ -107,6 +116,11 @@ def _add_train(verbs: _Verbs) -> None:
     )
     _add_runs(parser)
     parser.add_argument("--name", default="train", help="name of the run's folder")
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help=f"an experiment of the paper, with --data the folder of its data sets: {', '.join(preset_names())}",
+    )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run, with its own settings")
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
     _add_judging(parser)
@@ -241,6 +255,21 @@ def _add_world(verbs: _Verbs) -> None:
     export.add_argument(
         "--test-clips", type=int, default=32, help="clips of the validation and of the test split, each"
     )
+
+
+def _add_data(verbs: _Verbs) -> None:
+    parser = _add_verb(verbs, "data", "data_check", "look through a data set on the disk")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    check = actions.add_parser(
+        "check",
+        help="say what is there, and name every missing or broken file",
+        description="Count a published data set, or a folder of your own, and name every file that is missing or says "
+        "something wrong. Nothing is changed or downloaded. The exit code is 1 if something is wrong.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    check.add_argument("name", choices=DATA, metavar="NAME", help=f"one of {', '.join(DATA)}")
+    check.add_argument("root", metavar="DIR", help="its folder; pa-hmdb51 may have DIR?videos=HMDB51")
+    check.add_argument("--decode", action="store_true", help="also open every file and decode it to its end")
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,11 @@ from typing import TypeVar
 from privacy_mllm import anonymizing, comparing, display, planning, probing, session
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.checking import ORIGINS, check_data
 from privacy_mllm.data.folder import export_clips
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.presets import load_preset
 from privacy_mllm.pretrain import pretrain as make_weights
 from privacy_mllm.runs import Run
 
@@ -107,6 +109,21 @@ def world(options: Namespace) -> int:
     return 0
 
 
+def data_check(options: Namespace) -> int:
+    """Look through a data set on the disk."""
+    with display.counting_files() as progress:
+        report = check_data(options.name, options.root, decode=options.decode, progress=progress)
+    for fact in report.facts:
+        display.say(fact)
+    for problem in report.problems:
+        display.say(f"WRONG  {problem}")
+    if not report.problems:
+        display.say("all well")
+    elif options.name in ORIGINS:
+        display.say(f"get what is missing from {ORIGINS[options.name]}; put it where {options.root} lacks it")
+    return 1 if report.problems else 0
+
+
 def _judging(options: Namespace, split: str = "test") -> session.Judging:
     return session.Judging(test_clips=options.test_clips, attacker_steps=options.attacker_steps, split=split)
 
@@ -119,5 +136,9 @@ def _stopped(run: Run, by: str) -> int:
 
 
 def _read(kind: type[Settings], options: Namespace) -> Settings:
-    """The settings of one kind, as they were typed."""
-    return kind(**{entry.name: getattr(options, entry.name) for entry in fields(kind)})
+    """The settings of one kind: as they were typed, else those of the preset, else the defaults."""
+    preset = getattr(options, "preset", None)
+    known = {} if preset is None else load_preset(preset, options.data)
+    typed = options.typed - {"data"} if preset else options.typed
+    values = {entry.name: getattr(options, entry.name) for entry in fields(kind)}
+    return kind(**{name: value if name in typed else known.get(name, value) for name, value in values.items()})

@@ -32,6 +32,11 @@ class TrainConfig:
     anonymizer: str = setting("small", "the network: 'small', or 'unet-W', the paper's U-Net, of width W (64)")
     reviewer: str = setting("small", "the reviewer's network", choices=("small", "resnet50"))
     reviewer_weights: str = setting("", "file of public weights that the reviewer starts from (torchvision, timm)")
+    reviewer_scheme: str = setting(
+        "alternate",
+        "how reviewers learn along: one step each, with restarts, or several of which the best counts",
+        choices=("alternate", "restart", "ensemble"),
+    )
     start_steps: int = setting(2000, "steps of each stage that makes a start which does not come with the package")
     init: str = setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
     estimator: str = setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)

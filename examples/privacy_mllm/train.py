@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 import zoopt_mo as zo
 from privacy_mllm.asking import Desk, Question
@@ -23,8 +22,11 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss
+from privacy_mllm.models.batch_norm import frozen_batch_norm
+from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.reviewers import ReviewerScheme, build_scheme
 from privacy_mllm.reviewing import draw_frames
 from privacy_mllm.starting import Start, make_start
 from privacy_mllm.utility import Target, check_targets
@@ -35,10 +37,9 @@ REUSE_FACTOR = 4
 
 _PARTS = (
     "anonymizer",
-    "reviewer",
     "optimizer",
     "scheduler",
-    "reviewer_optimizer",
+    "scheme",
     "utility",
     "budget",
     "trajectory",
@@ -126,7 +127,7 @@ class Training:
         config = self.config
         gains = zo.SpallGains(lr=1.0, radius=config.radius, stability=config.stability)
         self.utility = zo.BlackBox(
-            render=self._anonymize_batch,
+            render=frozen_batch_norm(self.anonymizer)(self._anonymize_batch),
             judge=self.desk.judge,
             score=self.desk.score(config.utility_loss),
             queries=self.desk.queries,
@@ -146,7 +147,7 @@ class Training:
         self.scalarize = zo.WeightedSum(weights=[1.0]) if alone else _scalarizer(config)
         self.optimizer = torch.optim.SGD(self.anonymizer.parameters(), lr=1.0)
         self.scheduler = gains.scheduler(self.optimizer)
-        self.reviewer_optimizer = torch.optim.Adam(self.reviewer.parameters(), config.reviewer_lr)
+        self.scheme = self._build_scheme()
 
     @property
     def num_calls(self) -> int:
@@ -175,6 +176,7 @@ class Training:
         return {
             "num_taken": self.num_taken,
             **{part: getattr(self, part).state_dict() for part in _PARTS},
+            "reviewer": self.reviewer.state_dict(),
             "generator": self._generator.get_state(),
             "order": self._order,
             "pairs": [self.differences.num_pairs, self.differences.num_zero],
@@ -209,7 +211,8 @@ class Training:
             self.scheduler_of_clips.tell(self._batch.rows.numpy(), losses)
         self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
         self.trajectory.update(report.value)
-        return self._record(step, report, self._refresh_reviewer(), lr)
+        learned = self.scheme.refresh(self._anonymized, self._labels)  # on what the anonymizer showed it
+        return self._record(step, report, learned, lr)
 
     def _exact_utility(self, known: KnownUtility) -> zo.WhiteBox:
         """The utility of the bound, stepped along as privacy is."""
@@ -235,20 +238,21 @@ class Training:
         clips = (pictures * 255).round().to(torch.uint8).view(frames.shape)
         return zo.Batch(map(Question, clips, batch.questions, batch.targets))
 
+    def _build_scheme(self) -> ReviewerScheme:
+        """The reviewer, or reviewers, that judge and learn along."""
+        config, count = self.config, len(self.private.attribute_names)
+        return build_scheme(
+            config.reviewer_scheme,
+            self.reviewer,
+            lambda logits: privacy_loss(logits, self.base_rates, config.privacy_loss),
+            lr=config.reviewer_lr,
+            fresh=lambda number: build_reviewer(config.reviewer, count, seed=config.seed + number),
+        )
+
     def _reviewer_loss(self) -> Tensor:
         """L_Privacy of the anonymized pictures."""
-        self.reviewer.eval()
         self._anonymized = self.anonymizer(self._pictures)
-        return privacy_loss(self.reviewer(self._anonymized), self.base_rates, self.config.privacy_loss)
-
-    def _refresh_reviewer(self) -> float:
-        """One step of the reviewer on what the anonymizer showed it; returns its loss before the step."""
-        self.reviewer.train()
-        loss = F.binary_cross_entropy_with_logits(self.reviewer(self._anonymized.detach()), self._labels)
-        self.reviewer_optimizer.zero_grad()
-        loss.backward()
-        self.reviewer_optimizer.step()
-        return float(loss.detach())
+        return self.scheme.loss(self._anonymized)
 
     def _draw_batch(self) -> _Batch:
         """The clips of a step, with a question for each."""
