@@ -94,7 +94,7 @@ def read_clip(item: Item, reading: Reading) -> Tensor:
     if chosen is None:
         total = count()
         if total == 0:
-            raise MediaError(f"{item.path} has no frame.")
+            raise MediaError(f"{item.path} has no frame that can be decoded.")
         chosen = _choose(total, reading, generator)
     return _fit(read(chosen), reading, generator)
 
