@@ -74,12 +74,12 @@ def test_baselines_keep_shape_and_input(method: Anonymizer, shape: tuple[int, in
 
 def test_baselines_have_distinct_names() -> None:
     names = [method.name for method in baselines(people=True)]
-    assert len(set(names)) == len(names) == 8
+    assert len(set(names)) == len(names) == 10
 
 
 def test_baselines_without_people_run_without_people() -> None:
     clips = make_clips(people=False)
-    assert [method.anonymize(clips).shape for method in baselines(people=False)] == [clips.frames.shape] * 4
+    assert [method.anonymize(clips).shape for method in baselines(people=False)] == [clips.frames.shape] * 5
 
 
 @pytest.mark.parametrize("method", [Black("box"), Black("silhouette"), Blur("weak", "box"), Blur("strong")])

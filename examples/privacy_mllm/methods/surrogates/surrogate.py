@@ -154,6 +154,8 @@ class Surrogate:
         network = self.network
         if network is None:
             raise RuntimeError(f"{self.name} is not trained; call `fit` first.")
+        if clips.frames.numel() == 0:
+            return clips.frames
         with torch.no_grad():
             return in_parts(lambda part: self._run(network, part), clips.frames, size=CLIPS_AT_ONCE)
 

@@ -131,7 +131,7 @@ def gumbel_keep(scores: Tensor, generator: torch.Generator, temperature: float =
     """
     uniform = torch.rand(scores.shape, generator=generator).clamp(1e-6, 1 - 1e-6)
     soft = ((scores + uniform.logit()) / temperature).sigmoid()
-    return (soft > 0.5).to(soft) + soft - soft.detach()
+    return (soft > 0.5).to(soft) + (soft - soft.detach())  # so that a dropped tubelet is exactly black
 
 
 def pad_to_tubelets(clips: Tensor, patch: int) -> Tensor:
