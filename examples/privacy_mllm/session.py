@@ -16,7 +16,7 @@ from privacy_mllm import figures
 from privacy_mllm.asking import Desk
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.data.sources import candidates_of, check_source, load_clips
+from privacy_mllm.data.sources import candidates_of, check_source, check_sources, load_clips
 from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
 from privacy_mllm.models.attribute_network import AttributeNetwork
@@ -129,7 +129,10 @@ def _open(config: TrainConfig, settings: OracleConfig, split: str, count: int) -
 
 def _private(config: TrainConfig, clips: Clips, split: str, count: int) -> Clips:
     """The labelled clips of a split: those with questions, or another data set's."""
-    return load_clips(config.privacy_data, split, count) if config.privacy_data else clips
+    if not config.privacy_data:
+        return clips
+    check_sources(config.data, config.privacy_data)
+    return load_clips(config.privacy_data, split, count)
 
 
 def _with_known_loss(
