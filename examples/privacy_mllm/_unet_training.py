@@ -91,7 +91,7 @@ def train_warm(
         progress: Called after each step with the steps done and `steps`.
     """
     generator = torch.Generator().manual_seed(seed)
-    base_rates = attributes.mean(0)
+    base_rates = attributes.mean(0).clamp(0.01, 0.99)
     optimizer = torch.optim.Adam(network.parameters(), lr)
     adversary = torch.optim.Adam(reviewer.parameters(), reviewer_lr)
     network.train()

@@ -45,7 +45,7 @@ class Desk:
     def __init__(self, oracle: Oracle, ledger: zo.Ledger | None = None, *, max_failures: int = MAX_FAILURES) -> None:
         self.oracle = oracle
         self._pool = None if oracle.concurrency is None else ThreadPoolExecutor(oracle.concurrency)
-        self.judge = zo.parallel(self._ask_one, self._pool) if self._pool is not None else self._ask_all
+        self.judge = self._ask_all if self._pool is None else self._in_threads(self._pool)
         self.queries = zo.QueryPolicy(
             ledger=ledger,
             reuse=ledger is not None and oracle.deterministic,
@@ -103,6 +103,10 @@ class Desk:
     ) -> None:
         """Close it."""
         self.close()
+
+    def _in_threads(self, pool: ThreadPoolExecutor) -> zo.Judge:
+        # No more than run at once are handed out: what a killed process asked and did not record is as many at most.
+        return zo.parallel(self._ask_one, pool, concurrency=self.oracle.concurrency)
 
     def _ask_all(self, questions: list[Question]) -> list[zo.Reply]:
         clips = torch.stack([question.clip for question in questions])
