@@ -120,7 +120,7 @@ def data_check(options: Namespace) -> int:
     if not report.problems:
         display.say("all well")
     elif options.name in ORIGINS:
-        display.say(f"get what is missing from {ORIGINS[options.name]}; put it where {options.root} lacks it")
+        display.say(f"what is missing is to be had from {ORIGINS[options.name]}")
     return 1 if report.problems else 0
 
 

@@ -121,7 +121,10 @@ def _hmdb51(root: Path, report: Report, _videos: str) -> Iterator[_File]:
     listed: dict[str, Path] = {}
     for split in range(1, hmdb51.NUM_SPLITS + 1):
         with report.noting():
-            report.count(f"lists of split {split}", len(hmdb51.find_lists(root, split)), len(hmdb51.ACTIONS))
+            lists = hmdb51.find_lists(root, split)
+            report.count(f"lists of split {split}", len(lists), len(hmdb51.ACTIONS))
+            lacking = (action for action in hmdb51.ACTIONS if action not in lists)
+            report.problems.extend(f"{hmdb51.FOLDER}/{one}_test_split{split}.txt is missing" for one in lacking)
             videos = hmdb51.read_hmdb51(root, split=split)
             for part, published in (("train", 3570), ("test", 1530), ("unused", 1666)):
                 report.count(f"split {split} {part}", sum(video.part == part for video in videos), published)
@@ -157,6 +160,8 @@ def _pa_hmdb51(root: Path, report: Report, videos: str) -> Iterator[_File]:
     with report.noting():
         annotated = pa_hmdb51.read_pa_hmdb51(root)
         report.count("videos", len(annotated), 515)
+        lacking = sorted(set(hmdb51.ACTIONS) - {video.action for video in annotated})
+        report.problems.extend(f"{pa_hmdb51.FOLDER}/{action}.json is missing, or empty" for action in lacking)
         labelled = [len(video.labels()) for video in annotated]
         report.facts.append(f"frames with all labels: {sum(labelled)}, videos with none: {labelled.count(0)}")
         for video in annotated:
