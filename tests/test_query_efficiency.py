@@ -88,8 +88,11 @@ def test_a_mixed_run_counts_the_queries_to_its_goal():
 
 
 def test_beside_a_white_box_our_method_skips_queries_and_a_peer_does_not(monkeypatch):
-    def counts() -> list[list[int | None]]:
-        return [[mixed.queries("Fonseca-Fleming", name, seed, 1.0, 0.25) for seed in (0, 1)] for name in (OURS, "SPSA")]
+    def count(name: str, seed: int) -> int:
+        return mixed.queries("Fonseca-Fleming", name, seed, 1.0, 0.25) or mixed.BUDGET
+
+    def counts() -> list[list[int]]:
+        return [[count(name, seed) for seed in (0, 1)] for name in (OURS, "SPSA")]
 
     (ours, theirs), _ = counts(), monkeypatch.setattr(mixed, "SKIP_BELOW", {})
     ours_without, theirs_again = counts()

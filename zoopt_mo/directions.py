@@ -37,7 +37,7 @@ class Direction(ABC):
     """
 
     origin: tuple[Any, ...] | None = None
-    """Function and arguments that draw the direction again, where it was drawn: they take less room than its bits."""
+    """What draws the direction again, a function and its arguments; it takes less room than the bits."""
 
     def __init__(self, size: int) -> None:
         self.size = check_count("size", size)

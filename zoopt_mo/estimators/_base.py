@@ -37,7 +37,7 @@ class Estimate:
 
 
 class NothingMeasured(RuntimeError):  # noqa: N818, it says what happened
-    """So many queries of a step failed that no slope is known; the next :meth:`Estimator.ask` looks elsewhere."""
+    """So many queries of a step failed that no slope is known; the next ``ask`` looks elsewhere."""
 
 
 class Estimator(ABC):
