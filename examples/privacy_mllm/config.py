@@ -22,7 +22,7 @@ class TrainConfig:
     are ours, chosen on the validation split.
     """
 
-    data: str = setting("world", "what to train on: 'world' (rendered), or 'folder:DIR' (your own)")
+    data: str = setting("world", "what to train on: 'world' (rendered), 'folder:DIR' (yours), 'hmdb51:DIR' or another")
     privacy_data: str = setting("", "labelled pictures for the reviewer, where 'data' has no labels; empty for 'data'")
     clips: int = setting(1500, "labelled training clips that are rendered; a folder gives all it has")
     pool: int = setting(256, "of these, the clips whose questions are put to the black box")

@@ -109,6 +109,7 @@ def test_reviewers_for_pa_hmdb51_learn_from_vispr_with_the_same_columns(roots: d
     train, test = load_clips(source, "train", 10), load_clips(source, "test", 10)
     assert train.attribute_names == test.attribute_names
     assert train.names[0].startswith("2017_0")
+    assert (train.frames.shape[1], test.frames.shape[1]) == (1, 4)  # pictures have one frame
     with pytest.raises(ValueError, match=r"published for testing only: give training pictures with \?vispr=DIR"):
         load_clips(f"pa-hmdb51:{roots['pa-hmdb51']}", "train", 10)
 

@@ -55,6 +55,7 @@ class DataSet:
         columns: From the options to the names of the private attributes; none where it has no such labels.
         candidates: From its folder and options to the closed lists of answers.
         frames: Frames of a clip by default; pictures have one.
+        trains_on_pictures: Whether only its test clips are clips: its training is another data set's pictures.
     """
 
     entries: _Entries
@@ -62,6 +63,7 @@ class DataSet:
     columns: Callable[[Options], tuple[str, ...]] = lambda _options: ()
     candidates: Callable[[Path, Options], dict[str, tuple[str, ...]]] = lambda _root, _options: {}
     frames: int = 4
+    trains_on_pictures: bool = False
 
 
 def to_clips(entries: Sequence[Entry], columns: Sequence[str], reading: Reading, *, cache_bytes: int) -> Clips:
@@ -249,7 +251,9 @@ DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
         "hmdb51": DataSet(_hmdb51, {"split": "1", "pa": ""}, candidates=_hmdb_answers),
         "ucf101": DataSet(_ucf101, {"split": "1"}, candidates=_ucf_answers),
         "vispr": DataSet(_vispr, {"attributes": "vispr1"}, _columns, frames=1),
-        "pa-hmdb51": DataSet(_pa_hmdb51, {"scheme": "vispr6", "videos": "", "vispr": ""}, _pa_columns),
+        "pa-hmdb51": DataSet(
+            _pa_hmdb51, {"scheme": "vispr6", "videos": "", "vispr": ""}, _pa_columns, trains_on_pictures=True
+        ),
         "okvqa": DataSet(_okvqa, {"categories": ""}, frames=1),
         "okvqa-privacy": DataSet(_okvqa_privacy, {"attributes": "vispr1", "vispr": ""}, _columns, frames=1),
     }

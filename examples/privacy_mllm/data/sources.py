@@ -7,7 +7,7 @@ question mark, as in ``hmdb51:DIR?split=2&frames=16&size=112``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from privacy_mllm.data._tables import SPLITS, read_tables
@@ -184,6 +184,8 @@ def _read_folder(source: Source, split: str) -> Clips:
 
 def _read_data_set(source: Source, split: str, count: int) -> Clips:
     data_set, options, reading = source.data_set, source.options, source.reading
+    if data_set.trains_on_pictures and split != "test":
+        reading = replace(reading, frames=1)
     entries = shuffled(data_set.entries(source.root, options, split, reading))[:count]
     if not entries:
         raise ValueError(f"{source.root} has no clip of {source.kind} in the split {split!r}.")
