@@ -6,26 +6,23 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from zoopt_mo._checks import check_between, check_count
 from zoopt_mo.directions import Combination, SignDirection
 from zoopt_mo.estimators import Estimator, NothingMeasured
 from zoopt_mo.estimators._base import check_estimator
-from zoopt_mo.evaluation import Failure, Judge, TooManyFailures, WholeJudge, parallel
+from zoopt_mo.evaluation import Failure, Judge, TooManyFailures
 from zoopt_mo.ledger import Place
-from zoopt_mo.objectives._asking import Asker, Question
+from zoopt_mo.objectives._asking import Asker
 from zoopt_mo.objectives._base import Evaluation, Objective
-from zoopt_mo.objectives._batch import Batch, mean_of_items
 from zoopt_mo.objectives._policy import QueryPolicy
-from zoopt_mo.objectives._shipping import PointsByFile
+from zoopt_mo.objectives._probing import Probe, Source, measure
 from zoopt_mo.objectives._white_box import WhiteBox
-from zoopt_mo.parameters import Mover, Parameters
+from zoopt_mo.parameters import Parameters
 
 Values = npt.NDArray[np.float64]
 
@@ -297,64 +294,13 @@ class BlackBox(Objective):
         self._asker.begin_round(self.name, self._round, _seed_of(self.estimator) if kept else None)
         scale = 1 / math.sqrt(parameters.size)
         probes = [
-            _Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
+            Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
             for number, move in enumerate(displacements)
         ]
-        if isinstance(self.render, PointsByFile):
-            self.render.begin_round()
-        with torch.no_grad(), parameters.probing() as move_to:
-            if self.render is None:
-                return np.array([self._ask_in_place(parameters, move_to, probe) for probe in probes])
-            payloads = [self._render(move_to, probe) for probe in probes]
-        return self._ask_judge(payloads, probes)
-
-    def _ask_in_place(self, parameters: Parameters, move_to: Mover, probe: _Probe) -> float:
-        """One query, while the parameters are displaced."""
-        move_to(probe.displacement)
-        loss = self.loss if self.loss is not None else _nothing
-        if self.queries.ledger is None and self.score is None:
-            return self._asker.ask_here(probe.place, loss)
-        question = Question(probe.place, parameters.flat(), probe.radius)
-        return float(self._asker.ask(parallel(lambda _theta: loss()), [question])[0])
-
-    def _render(self, move_to: Mover, probe: _Probe) -> Any:  # noqa: ANN401
-        move_to(probe.displacement)
-        if isinstance(self.render, PointsByFile):
-            return self.render.at(probe.displacement)
-        return self.render() if self.render is not None else None
-
-    def _ask_judge(self, payloads: list[Any], probes: Sequence[_Probe]) -> Values:
-        """All queries of the round at once; the mean over the items of each probe where they are batches."""
-        batches = [payload.items if isinstance(payload, Batch) else [payload] for payload in payloads]
-        if len({len(items) for items in batches}) != 1:
-            sizes = sorted({len(items) for items in batches})
-            raise ValueError(f"`render` of {self.name!r} must give batches of one size in a step, got sizes {sizes}.")
-        questions = [
-            Question(probe.place._replace(item=number), item, probe.radius)
-            for probe, items in zip(probes, batches, strict=True)
-            for number, item in enumerate(items)
-        ]
-        judge = self.judge
-        if not isinstance(judge, Judge):
-            judge = WholeJudge(judge, self.name) if judge is not None else parallel(float)
-        losses = self._asker.ask(judge, questions).reshape(len(batches), -1)
-        if not isinstance(payloads[0], Batch):
-            return losses[:, 0]
-        self.item_losses = losses
-        return mean_of_items(losses, [probe.displacement for probe in probes])
-
-
-@dataclass(frozen=True)
-class _Probe:
-    """One probe of a round: which query it is, and where it lies from theta."""
-
-    place: Place
-    displacement: Combination
-    radius: float
-
-
-def _nothing() -> None:
-    return None
+        found = measure(self._asker, Source(self.name, self.loss, self.render, self.judge), parameters, probes)
+        if found.item_losses is not None:
+            self.item_losses = found.item_losses
+        return found.losses
 
 
 def _seed_of(estimator: Estimator) -> int | None:
