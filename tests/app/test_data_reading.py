@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from privacy_mllm.data import lazy
@@ -16,6 +18,8 @@ from privacy_mllm.data.lazy import LazyFrames, prefetch
 from privacy_mllm.data.reading import Item, Reading, count_clip, read_clip
 from privacy_mllm.media import MediaError
 from tests.app import data_fixtures as disk
+
+READING = Reading(frames=3, size=8)
 
 
 def levels(clip: torch.Tensor) -> list[float]:
@@ -136,6 +140,36 @@ def test_arrays_are_never_unpickled(tmp_path: Path) -> None:
         read_clip(Item("float", tmp_path / "float.npy"), Reading())
 
 
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ending=st.sampled_from([".npy", ".npy", ".avi", ".mp4"]),
+    changes=st.dictionaries(st.floats(0, 1, exclude_max=True), st.integers(0, 255), max_size=5),
+    kept=st.floats(0.1, 1),
+)
+def test_a_file_with_wrong_bytes_is_read_or_refused_by_name(
+    sound: dict[str, bytes], tmp_path: Path, ending: str, changes: dict[float, int], kept: float
+) -> None:
+    content = bytearray(sound[ending])
+    header = 128 if ending == ".npy" else len(content)
+    for place, value in changes.items():
+        content[int(place * header)] = value
+    path = tmp_path / f"clip{ending}"
+    path.write_bytes(content[: int(kept * len(content))])
+    try:
+        assert read_clip(Item("clip", path), READING).shape == (3, 3, 8, 8)
+    except MediaError as error:
+        assert path.name in str(error)  # noqa: PT017 - most are refused, some can be read
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("sound")
+    frames = disk.grey_frames(4, 16, 16)
+    return {
+        ending: disk.write_clip(folder / f"clip{ending}", frames).read_bytes() for ending in (".npy", ".avi", ".mp4")
+    }
+
+
 def test_frames_of_different_sizes_are_no_clip(tmp_path: Path) -> None:
     disk.write_noise(tmp_path / "clip" / "1.png")
     disk.write_noise(tmp_path / "clip" / "2.png", size=(64, 64))
@@ -177,9 +211,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-READING = Reading(frames=3, size=8)
-
-
 def test_lazy_frames_look_like_the_tensor_that_they_stand_for(items: list[Item], opened: list[str]) -> None:
     frames = LazyFrames(items, READING)
     assert frames.shape == (6, 3, 3, 8, 8)
@@ -215,11 +246,12 @@ def test_only_what_is_asked_for_is_read_and_only_once_while_the_cache_has_room(
     assert opened == ["1", "3"]
     frames[[3, 1]]
     assert opened == ["1", "3"]
-    frames[5]  # pushes out the one that was used least recently, 1 of the last pair
-    frames[3]
-    assert opened == ["1", "3", "5"]
     frames[1]
-    assert opened == ["1", "3", "5", "1"]
+    frames[5]  # pushes out the one that was used least recently, which is 3
+    frames[1]
+    assert opened == ["1", "3", "5"]
+    frames[3]
+    assert opened == ["1", "3", "5", "3"]
     assert frames._store.cached_bytes == 2 * 3 * 3 * 64
 
 

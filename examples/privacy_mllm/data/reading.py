@@ -6,6 +6,7 @@ A clip lies in a video, a folder of frames, a picture, or a ``.npy`` file of byt
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,10 +151,15 @@ def _open_folder(path: Path) -> tuple[Callable[[], int], _Reader]:
 
 
 def _open_array(path: Path) -> tuple[Callable[[], int], _Reader]:
+    # Broken headers fail in any way: with SyntaxError, TokenError, EOFError, OverflowError...
     try:
-        # Mapped, so that only the wanted frames are read; never unpickled, for that would run what the file says.
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers of old versions, which can be read
+            # Mapped, so that only the wanted frames are read; never unpickled, for that would run what the file says.
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:
         raise MediaError(f"{path} cannot be read as an array of bytes: {error}") from error
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape[1:3]:
         raise MediaError(f"{path} must hold uint8 [t, h, w, 3], got {array.dtype} {list(array.shape)}.")
