@@ -73,9 +73,9 @@ class STPrivacy:
     dim: int = 128
     depth: int = 1
     width: int = 16
-    start_steps: int = 300
+    start_steps: int = 500
     pretrain_steps: int = 100
-    lr: float = 5e-4
+    lr: float = 2e-4
 
     def __post_init__(self) -> None:
         """Check the share."""

@@ -21,8 +21,8 @@ from privacy_mllm.methods.surrogates.action_model import train_action_model
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips, label_clips
 from privacy_mllm.models.reviewer import Reviewer
 
-CLIPS_AT_ONCE = 8
-"""Clips that pass a network at once; bounds the memory."""
+PIXELS_AT_ONCE = 8 * 4 * 64 * 64
+"""Pixels of the clips that pass a network at once, at least one clip; bounds the memory."""
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all."""
@@ -156,8 +156,9 @@ class Surrogate:
             raise RuntimeError(f"{self.name} is not trained; call `fit` first.")
         if clips.frames.numel() == 0:
             return clips.frames
+        at_once = max(1, PIXELS_AT_ONCE // clips.frames[0, :, 0].numel())
         with torch.no_grad():
-            return in_parts(lambda part: self._run(network, part), clips.frames, size=CLIPS_AT_ONCE)
+            return in_parts(lambda part: self._run(network, part), clips.frames, size=at_once)
 
     def _run(self, network: nn.Module, frames: Tensor) -> Tensor:
         shown = network(frames.float() / 255)

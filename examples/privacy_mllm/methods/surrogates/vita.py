@@ -63,11 +63,11 @@ class VITA:
     name: ClassVar[str] = "VITA"
     needs_motion: ClassVar[bool] = False
 
-    steps: int = 240
+    steps: int = 200
     batch: int = 8
     gamma: float = 0.5
     widths: tuple[int, ...] = (12, 16)
-    restart_every: int = 80
+    restart_every: int = 70
     restart_steps: int = 20
     utility_target: float = 0.7
     utility_steps: int = 2
