@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--quick", action="store_true", help="three problems and three seeds, some minutes")
     form.add_argument(
-        "--held-out", action="store_true", help="four problems that no method was chosen on, five seeds, ten minutes"
+        "--held-out", action="store_true", help="four problems that no method was chosen on, five seeds, 20 minutes"
     )
     parser.add_argument("--fresh", action="store_true", help="run every cell anew, kept ones too")
     parser.add_argument("--seeds", type=int, default=None, help="seeds of each run")
