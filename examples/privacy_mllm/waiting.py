@@ -203,7 +203,8 @@ class Waiting:
         own = self.interval * self.retries.attempts
         if own == 0 or self.concurrency > MOST_SLOTS:
             return 0.0
-        spread = math.sqrt(float(WEIGHTS @ self.latency.of_scores(SCORES) ** 2) / self.latency.mean**2 - 1)
+        squared = float(WEIGHTS @ self.latency.of_scores(SCORES) ** 2) / self.latency.mean**2 - 1
+        spread = math.sqrt(max(squared, 0.0))  # of a constant it may round to below zero
         return min(spread, 1.0) * (_paced(self.concurrency, own, self.mean) - self.pace)
 
 

@@ -175,6 +175,12 @@ def test_the_judgement_is_within_ten_percent_too():
     assert expected.tokens_in == pytest.approx(seen.tokens_in, rel=0.02)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.7, 1.1, 3.7])
+def test_a_constant_latency_has_no_spread(seconds):
+    waiting = Terms(Latency({0.5: seconds}), concurrency=8, requests_per_minute=3000).waiting
+    assert 32 * seconds / 8 <= waiting.seconds(32) < 1.1 * 32 * max(seconds / 8, 0.02) + seconds
+
+
 @pytest.mark.slow
 def test_a_few_seconds_of_real_calls_are_within_ten_percent():
     tries = (scaling.check_real(seed=seed) for seed in range(3))  # others may keep the processors busy
