@@ -166,6 +166,7 @@ def _add_compare(verbs: _Verbs) -> None:
         "train and judge every method of the paper's tables beside ours, on the rendered world",
         "Every row is kept as soon as it is known: a comparison that was stopped goes on when it is called again.",
     )
+    parser.add_argument("--preset", choices=("embedded",), default="embedded", help="world and black box")
     parser.add_argument("-o", "--output", type=Path, default=RUNS / "compare", help="folder to write to")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each method")
     parser.add_argument("--workers", type=int, default=2, help="rows made at the same time, each on one core")
