@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.unet import UNet
-from privacy_mllm.reviewing import Progress, draw_frames
+from privacy_mllm.reviewing import Progress, device_of, draw_frames
 
 RECONSTRUCTION_WEIGHT = 1.4
 """Weight of the mean absolute error that keeps the warm start's output an image of its input. Too small,
@@ -47,7 +47,7 @@ def train_identity(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
     unlabelled = torch.zeros(len(frames), 0)
     for step in range(steps):
-        pictures, _ = draw_frames(frames, unlabelled, batch, generator)
+        pictures, _ = draw_frames(frames, unlabelled, batch, generator, device_of(network))
         output = network(pictures)
         loss = F.l1_loss(output, pictures) + 3 * F.mse_loss(output, pictures)
         optimizer.zero_grad()
@@ -91,13 +91,13 @@ def train_warm(
         progress: Called after each step with the steps done and `steps`.
     """
     generator = torch.Generator().manual_seed(seed)
-    base_rates = attributes.mean(0).clamp(0.01, 0.99)
+    base_rates = attributes.mean(0).clamp(0.01, 0.99).to(device_of(network))
     optimizer = torch.optim.Adam(network.parameters(), lr)
     adversary = torch.optim.Adam(reviewer.parameters(), reviewer_lr)
     network.train()
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * (1 - 0.9 * step / steps)
-        pictures, labels = draw_frames(frames, attributes, batch, generator)
+        pictures, labels = draw_frames(frames, attributes, batch, generator, device_of(network))
         output = network(pictures)
         private = privacy_loss(reviewer.eval()(output), base_rates)
         loss = private + RECONSTRUCTION_WEIGHT * F.l1_loss(output, pictures)

@@ -37,6 +37,7 @@ class TrainConfig:
         "how reviewers learn along: one step each, with restarts, or several of which the best counts",
         choices=("alternate", "restart", "ensemble"),
     )
+    network_device: str = setting("cpu", "where anonymizer and reviewer are trained, such as 'cuda'")
     start_steps: int = setting(2000, "steps of each stage that makes a start which does not come with the package")
     init: str = setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
     estimator: str = setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)

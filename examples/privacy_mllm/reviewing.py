@@ -112,7 +112,7 @@ def train_reviewer(
     optimizer = torch.optim.AdamW(reviewer.parameters(), lr, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.15)
     for step in range(steps):
-        pictures, labels = draw_frames(frames, attributes, batch, generator)
+        pictures, labels = draw_frames(frames, attributes, batch, generator, device_of(reviewer))
         loss = F.binary_cross_entropy_with_logits(reviewer(pictures), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -157,17 +157,28 @@ def embed(reviewer: AttributeNetwork, frames: Tensor) -> Tensor:
     return _mean_over_frames(reviewer, reviewer.features, frames)
 
 
-def draw_frames(frames: Tensor, attributes: Tensor, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's parameters are."""
+    return next(network.parameters()).device
+
+
+def draw_frames(
+    frames: Tensor,
+    attributes: Tensor,
+    batch: int,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, Tensor]:
     """A random frame each of random clips: pictures ``[batch, 3, h, w]`` in [0, 1] and labels ``[batch, k]``.
 
     Half of the batches are mirrored as a whole.
     """
     clip = torch.randint(len(frames), (batch,), generator=generator)
     time = torch.randint(frames.shape[1], (batch,), generator=generator)
-    pictures = frames[clip, time].float() / 255
+    pictures = frames[clip, time].to(device).float() / 255
     if torch.rand((), generator=generator) < 0.5:
         pictures = pictures.flip(-1)
-    return pictures, attributes[clip].float()
+    return pictures, attributes[clip].float().to(device)
 
 
 def _mean_over_frames(network: nn.Module, see: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
@@ -175,7 +186,8 @@ def _mean_over_frames(network: nn.Module, see: Callable[[Tensor], Tensor], frame
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        parts = [see(part.float() / 255) for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
+        device = device_of(network)
+        parts = [see(part.to(device).float() / 255).cpu() for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
     network.train(was_training)
     return torch.cat(parts).clone().reshape(len(frames), frames.shape[1], -1).mean(dim=1)
 

@@ -224,7 +224,7 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     watch.stage("training the control")
     trained = load_anonymizer(run.path)
     pairs = train_controls(config, clips, attack, start)
-    pairs[OURS] = (trained.network, run.load_reviewer(start.copy().reviewer))
+    pairs[OURS] = (trained.network.to(config.network_device), run.load_reviewer(start.copy().reviewer))
     networks = [NetworkAnonymizer(network, name) for name, (network, _) in pairs.items()]
     insiders = {name: reviewer for name, (_, reviewer) in pairs.items()}
     people = all(part.people is not None for part in (test, attack, private_test))

@@ -46,6 +46,16 @@ class Start:
         """The same networks, apart from these."""
         return copy.deepcopy(self)
 
+    def to(self, device: str) -> Start:
+        """The same networks, moved there.
+
+        Args:
+            device: Where to.
+        """
+        for network in vars(self).values():
+            network.to(device)
+        return self
+
     def state_dict(self) -> dict[str, Any]:
         """Their weights."""
         return {name: network.state_dict() for name, network in vars(self).items()}
@@ -80,7 +90,8 @@ def build_start(config: TrainConfig, clips: Clips) -> Start:
     """
     weights = Path(config.reviewer_weights) if config.reviewer_weights else None
     reviewer = build_reviewer(config.reviewer, len(clips.attribute_names), seed=config.seed, weights=weights)
-    return Start(build_anonymizer(config.anonymizer, seed=config.seed), reviewer, copy.deepcopy(reviewer))
+    start = Start(build_anonymizer(config.anonymizer, seed=config.seed), reviewer, copy.deepcopy(reviewer))
+    return start.to(config.network_device)
 
 
 def make_start(config: TrainConfig, clips: Clips, say: Say = lambda _name: None) -> Start:
@@ -92,7 +103,7 @@ def make_start(config: TrainConfig, clips: Clips, say: Say = lambda _name: None)
         say: Told what is being made.
     """
     if is_shipped(config, clips):
-        return _shipped(config)
+        return _shipped(config).to(config.network_device)
     start = build_start(config, clips)
     say("training the reviewer of raw pictures")
     frames, attributes, steps = clips.frames, clips.attributes, config.start_steps

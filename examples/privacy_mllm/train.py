@@ -27,7 +27,7 @@ from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
-from privacy_mllm.reviewing import draw_frames
+from privacy_mllm.reviewing import device_of, draw_frames
 from privacy_mllm.starting import Start, make_start
 from privacy_mllm.utility import Target, check_targets
 
@@ -110,7 +110,8 @@ class Training:
         self.pool = clips.head(config.pool)
         start = make_start(config, self.private) if start is None else start
         self.anonymizer, self.reviewer = start.anonymizer, start.reviewer
-        self.base_rates = self.private.attributes.mean(dim=0).clamp(0.01, 0.99)
+        self._device = device_of(self.anonymizer)
+        self.base_rates = self.private.attributes.mean(dim=0).clamp(0.01, 0.99).to(self._device)
         self.num_steps = count_steps(config, len(self.pool))
         self.num_taken = 0
         self.question = config.question or all_questions(clips)[0]
@@ -198,7 +199,7 @@ class Training:
     def _step(self, step: int) -> StepRecord:
         self._batch = self._draw_batch()
         self._pictures, self._labels = draw_frames(
-            self.private.frames, self.private.attributes, self.config.privacy_batch, self._generator
+            self.private.frames, self.private.attributes, self.config.privacy_batch, self._generator, self._device
         )
         lr, calls, cost = float(self.scheduler.get_last_lr()[0]), self.num_calls, self.utility.cost
         report: zo.StepReport = zo.backward(self.objectives, self.scalarize, self.anonymizer)  # equation 11
@@ -227,15 +228,15 @@ class Training:
     def _known_loss(self, known: KnownUtility) -> Tensor:
         batch = self._batch
         frames = self.pool.frames[batch.rows]
-        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).float() / 255)
+        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).to(self._device).float() / 255)
         return known(pictures.view(frames.shape), batch.questions, batch.targets)
 
     def _anonymize_batch(self) -> zo.Batch:
         """X_A = f_A(X) of the batch, in bytes as it would be sent, with a question a clip."""
         batch = self._batch
         frames = self.pool.frames[batch.rows]
-        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).float() / 255)
-        clips = (pictures * 255).round().to(torch.uint8).view(frames.shape)
+        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).to(self._device).float() / 255)
+        clips = (pictures * 255).round().to(torch.uint8).view(frames.shape).cpu()  # what is sent, and no more
         return zo.Batch(map(Question, clips, batch.questions, batch.targets))
 
     def _build_scheme(self) -> ReviewerScheme:
@@ -246,7 +247,7 @@ class Training:
             self.reviewer,
             lambda logits: privacy_loss(logits, self.base_rates, config.privacy_loss),
             lr=config.reviewer_lr,
-            fresh=lambda number: build_reviewer(config.reviewer, count, seed=config.seed + number),
+            fresh=lambda number: build_reviewer(config.reviewer, count, seed=config.seed + number).to(self._device),
         )
 
     def _reviewer_loss(self) -> Tensor:
