@@ -198,8 +198,9 @@ class Spread:
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
         """The spread of some values."""
-        known = list(values)
-        return cls(statistics.fmean(known), min(known), max(known))
+        known = sorted(values)
+        low, high = known[0], known[-1]
+        return cls(min(max(statistics.fmean(known), low), high), low, high)  # a mean may round beyond its values
 
     def __str__(self) -> str:
         """The mean, and half of the range where there is one."""

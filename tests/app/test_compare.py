@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from privacy_mllm.cli import main
@@ -66,6 +68,13 @@ def test_the_spread_over_seeds_by_hand() -> None:
     assert Spread.of([1.0, 2.0, 6.0]) == Spread(3.0, 1.0, 6.0)
     assert str(Spread.of([1.0, 2.0, 6.0])) == "3.0 ±2"
     assert str(Spread.of([4.0])) == "4.0"
+    assert Spread.of([92.6, 92.6, 92.6]) == Spread(92.6, 92.6, 92.6)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
+def test_a_mean_never_rounds_beyond_its_range(values: list[float]) -> None:
+    spread = Spread.of(values)
+    assert spread.low <= spread.mean <= spread.high
 
 
 def test_the_known_loss_is_the_loss_that_the_answers_give() -> None:
