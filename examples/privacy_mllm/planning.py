@@ -9,8 +9,8 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.cost import Call, Terms, Work, estimate
 from privacy_mllm.data.clips import all_questions
 from privacy_mllm.data.sources import load_clips
+from privacy_mllm.method import PROBES_A_STEP, count_steps
 from privacy_mllm.oracles.settings import OracleConfig
-from privacy_mllm.train import PROBES_A_STEP, count_steps
 from privacy_mllm.waiting import Latency, Retries
 
 METHODS = 4  # that a training judges: raw pictures, the start, the control without a query, and its own

@@ -8,6 +8,7 @@ private attributes are gone, so its verdict says little.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from typing import TypeVar, overload
 
@@ -158,8 +159,9 @@ def embed(reviewer: AttributeNetwork, frames: Tensor) -> Tensor:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Where a network's parameters are."""
-    return next(network.parameters()).device
+    """Where a network is; one without parameters and buffers is anywhere, so on the CPU."""
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def draw_frames(

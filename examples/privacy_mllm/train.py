@@ -21,7 +21,15 @@ from privacy_mllm.asking import Desk, Question
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.differences import ZeroDifferences
-from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss
+from privacy_mllm.losses import privacy_loss
+from privacy_mllm.method import (
+    PROBES_A_STEP,
+    build_budget,
+    build_estimator,
+    build_scalarizer,
+    check_clips,
+    count_steps,
+)
 from privacy_mllm.models.batch_norm import frozen_batch_norm
 from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.oracles.protocol import Oracle
@@ -29,11 +37,7 @@ from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
 from privacy_mllm.reviewing import device_of, draw_frames
 from privacy_mllm.starting import Start, make_start
-from privacy_mllm.utility import Target, check_targets
-
-PROBES_A_STEP = 2
-REUSE_FACTOR = 4
-"""How many times larger the critical history gets towards the end of the budget, with ``reuse_more``."""
+from privacy_mllm.utility import Target
 
 _PARTS = (
     "anonymizer",
@@ -106,7 +110,7 @@ class Training:
         self.config, self.ask, self._known = config, ask and known is None, known
         self.private = clips if private is None else private
         self.limits = OracleConfig() if limits is None else limits
-        _check_clips(config, clips, self.private)
+        check_clips(config, clips, self.private)
         self.pool = clips.head(config.pool)
         start = make_start(config, self.private) if start is None else start
         self.anonymizer, self.reviewer = start.anonymizer, start.reviewer
@@ -117,7 +121,7 @@ class Training:
         self.question = config.question or all_questions(clips)[0]
         self.desk = Desk(oracle, ledger, max_failures=self.limits.max_failures)
         self.differences = ZeroDifferences()
-        self.budget = _budget(self.limits, self.num_steps * PROBES_A_STEP * config.batch)
+        self.budget = build_budget(self.limits, self.num_steps * PROBES_A_STEP * config.batch)
         self.trajectory = zo.StableTrajectory()
         self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
         self._generator = torch.Generator().manual_seed(config.seed)
@@ -132,7 +136,7 @@ class Training:
             judge=self.desk.judge,
             score=self.desk.score(config.utility_loss),
             queries=self.desk.queries,
-            estimator=_estimator(config, gains, self.budget),
+            estimator=build_estimator(config, gains, self.budget),
             name="utility",
             step_factor=config.utility_lr,
         )
@@ -145,7 +149,7 @@ class Training:
         elif self.ask:
             self.objectives = [self.utility, self.privacy]
         alone = len(self.objectives) == 1
-        self.scalarize = zo.WeightedSum(weights=[1.0]) if alone else _scalarizer(config)
+        self.scalarize = zo.WeightedSum(weights=[1.0]) if alone else build_scalarizer(config)
         self.optimizer = torch.optim.SGD(self.anonymizer.parameters(), lr=1.0)
         self.scheduler = gains.scheduler(self.optimizer)
         self.scheme = self._build_scheme()
@@ -306,62 +310,3 @@ class _Batch:
     rows: Tensor
     questions: list[str]
     targets: list[tuple[str, ...]]
-
-
-def _budget(limits: OracleConfig, calls: int) -> zo.Budget:
-    return zo.Budget(queries=calls, cost=limits.max_cost or None, seconds=3600 * limits.max_hours or None)
-
-
-def _check_clips(config: TrainConfig, clips: Clips, private: Clips) -> None:
-    pool = min(len(clips), config.pool)
-    if pool < config.batch:
-        raise ValueError(f"`batch` must be at most the number of clips asked about, {pool}, got {config.batch}.")
-    if not private.attribute_names:
-        raise ValueError("`privacy_data` must name labelled pictures, for `data` has no private attributes.")
-    for name, answers in zip(clips.names, clips.answers, strict=True):
-        if not answers:
-            raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")
-        check_targets(list(answers.values()), config.utility_loss)
-    if config.question and config.question not in all_questions(clips):
-        raise ValueError(f"`question` must be one of {all_questions(clips)}, got {config.question!r}.")
-
-
-def count_steps(config: TrainConfig, pool: int) -> int:
-    """Steps that the budget of calls pays for.
-
-    Args:
-        config: The settings.
-        pool: Clips that are asked about.
-
-    Raises:
-        ValueError: If it pays for none.
-    """
-    step = PROBES_A_STEP * config.batch
-    steps = int(config.calls_per_sample * pool) // step
-    if steps == 0:
-        raise ValueError(
-            f"`calls_per_sample` must pay for a step of {step} calls on {pool} clips, got {config.calls_per_sample}."
-        )
-    return steps
-
-
-def _estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget) -> zo.Estimator:
-    spsa = zo.SPSA(radius=gains.radius_at, seed=config.seed)
-    if config.estimator == "spsa":
-        return spsa
-    capacity: int | Callable[[int], float] = config.capacity
-    if config.reuse_more:
-        capacity = zo.reuse_more(budget, full=config.capacity, empty=REUSE_FACTOR * config.capacity)
-    return zo.CriticalHistory(
-        spsa, capacity=capacity, decay=config.decay, blend=config.blend, magnitude=config.magnitude
-    )
-
-
-def _scalarizer(config: TrainConfig) -> zo.Scalarizer:
-    weights = [config.utility_weight, 1 - config.utility_weight]
-    ideal = [config.utility_ideal, PRIVACY_IDEAL[config.privacy_loss]]
-    if config.scalarizer == "weighted-sum":
-        return zo.WeightedSum(weights=weights)
-    if config.scalarizer == "tchebycheff":
-        return zo.Tchebycheff(weights=weights, ideal=ideal, margin=config.margin)
-    return zo.AugmentedTchebycheff(weights=weights, ideal=ideal, margin=config.margin, augmentation=config.augmentation)

@@ -20,7 +20,7 @@ from zoopt_mo.ledger import Place
 from zoopt_mo.objectives._asking import Asker
 from zoopt_mo.objectives._base import Evaluation, Objective
 from zoopt_mo.objectives._policy import QueryPolicy
-from zoopt_mo.objectives._probing import Probe, Source, measure
+from zoopt_mo.objectives._probing import Probe, Source, measure, seed_of
 from zoopt_mo.objectives._white_box import WhiteBox
 from zoopt_mo.parameters import Parameters
 
@@ -291,7 +291,7 @@ class BlackBox(Objective):
     def _measure(self, parameters: Parameters, displacements: Sequence[Combination], *, first: int = 0) -> Values:
         """The losses ``[q]`` at given places, as queries ``first``, ``first + 1``, ... of the present round."""
         kept = self.queries.ledger is not None
-        self._asker.begin_round(self.name, self._round, _seed_of(self.estimator) if kept else None)
+        self._asker.begin_round(self.name, self._round, seed_of(self.estimator) if kept else None)
         scale = 1 / math.sqrt(parameters.size)
         probes = [
             Probe(Place(self.name, self._round, first + number), move, scale * move.norm() if kept else 0.0)
@@ -301,11 +301,3 @@ class BlackBox(Objective):
         if found.item_losses is not None:
             self.item_losses = found.item_losses
         return found.losses
-
-
-def _seed_of(estimator: Estimator) -> int | None:
-    """The seed of the directions, which the innermost estimator draws."""
-    while isinstance(inner := getattr(estimator, "estimator", None), Estimator):
-        estimator = inner
-    stream = getattr(estimator, "_stream", None)
-    return None if stream is None else int(stream.seed)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from zoopt_mo.directions import Combination
+from zoopt_mo.estimators import Estimator
 from zoopt_mo.evaluation import Judge, WholeJudge, parallel
 from zoopt_mo.ledger import Place
 from zoopt_mo.objectives._asking import Asker, Question
@@ -76,6 +77,14 @@ def measure(asker: Asker, source: Source, parameters: Parameters, probes: Sequen
             return Found(np.array([_ask_in_place(asker, source, parameters, move_to, probe) for probe in probes]))
         payloads = [_payload_at(render, move_to, probe) for probe in probes]
     return _ask_judge(asker, source, payloads, probes)
+
+
+def seed_of(estimator: Estimator) -> int | None:
+    """The seed of the directions, which the innermost estimator draws."""
+    while isinstance(inner := getattr(estimator, "estimator", None), Estimator):
+        estimator = inner
+    stream = getattr(estimator, "_stream", None)
+    return None if stream is None else int(stream.seed)
 
 
 def _ask_in_place(asker: Asker, source: Source, parameters: Parameters, move_to: Mover, probe: Probe) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, resize, to_bytes
+from privacy_mllm.reviewing import device_of
 
 MAX_PIXELS = 1024 * 1024
 """Pixels of a picture that the network sees whole.
@@ -76,7 +76,7 @@ class NetworkAnonymizer:
     def _run(self, pictures: Tensor) -> Tensor:
         height, width = pictures.shape[-2:]
         seen = resize(pictures, *self._seen_size(height, width))
-        output = self.network(seen.to(_device(self.network)).float() / 255)
+        output = self.network(seen.to(device_of(self.network)).float() / 255)
         if output.shape != seen.shape:
             raise RuntimeError(f"{self.name} turned pictures {list(seen.shape)} into {list(output.shape)}.")
         # A NaN would become an arbitrary byte, and a picture of those looks like a success.
@@ -87,11 +87,6 @@ class NetworkAnonymizer:
     def _seen_size(self, height: int, width: int) -> tuple[int, int]:
         ratio = (self.max_pixels / (height * width)) ** 0.5
         return (height, width) if ratio >= 1 else (max(1, int(height * ratio)), max(1, int(width * ratio)))
-
-
-def _device(network: nn.Module) -> torch.device:
-    tensors = itertools.chain(network.parameters(), network.buffers())
-    return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 @contextmanager

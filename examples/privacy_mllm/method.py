@@ -1,0 +1,103 @@
+"""What the settings of a training stand for: its steps, budget, estimator and scalarizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zoopt_mo as zo
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.clips import Clips, all_questions
+from privacy_mllm.losses import PRIVACY_IDEAL
+from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.utility import check_targets
+
+PROBES_A_STEP = 2
+REUSE_FACTOR = 4
+"""How many times larger the critical history gets towards the end of the budget, with ``reuse_more``."""
+
+
+def build_budget(limits: OracleConfig, calls: int) -> zo.Budget:
+    """What a training may spend.
+
+    Args:
+        limits: Settings of the black box.
+        calls: Calls of all steps.
+    """
+    return zo.Budget(queries=calls, cost=limits.max_cost or None, seconds=3600 * limits.max_hours or None)
+
+
+def check_clips(config: TrainConfig, clips: Clips, private: Clips) -> None:
+    """See that clips and settings go together, before anything is asked.
+
+    Args:
+        config: The settings.
+        clips: Clips with questions.
+        private: Labelled clips.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    pool = min(len(clips), config.pool)
+    if pool < config.batch:
+        raise ValueError(f"`batch` must be at most the number of clips asked about, {pool}, got {config.batch}.")
+    if not private.attribute_names:
+        raise ValueError("`privacy_data` must name labelled pictures, for `data` has no private attributes.")
+    for name, answers in zip(clips.names, clips.answers, strict=True):
+        if not answers:
+            raise ValueError(f"`clips` must have a question for every clip, but {name} has none.")
+        check_targets(list(answers.values()), config.utility_loss)
+    if config.question and config.question not in all_questions(clips):
+        raise ValueError(f"`question` must be one of {all_questions(clips)}, got {config.question!r}.")
+
+
+def count_steps(config: TrainConfig, pool: int) -> int:
+    """Steps that the budget of calls pays for.
+
+    Args:
+        config: The settings.
+        pool: Clips that are asked about.
+
+    Raises:
+        ValueError: If it pays for none.
+    """
+    step = PROBES_A_STEP * config.batch
+    steps = int(config.calls_per_sample * pool) // step
+    if steps == 0:
+        raise ValueError(
+            f"`calls_per_sample` must pay for a step of {step} calls on {pool} clips, got {config.calls_per_sample}."
+        )
+    return steps
+
+
+def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget) -> zo.Estimator:
+    """How the black box's gradient is estimated: equations 7 to 10, or plain SPSA.
+
+    Args:
+        config: The settings.
+        gains: Where the radius comes from.
+        budget: What is being spent, for a history that grows with it.
+    """
+    spsa = zo.SPSA(radius=gains.radius_at, seed=config.seed)
+    if config.estimator == "spsa":
+        return spsa
+    capacity: int | Callable[[int], float] = config.capacity
+    if config.reuse_more:
+        capacity = zo.reuse_more(budget, full=config.capacity, empty=REUSE_FACTOR * config.capacity)
+    return zo.CriticalHistory(
+        spsa, capacity=capacity, decay=config.decay, blend=config.blend, magnitude=config.magnitude
+    )
+
+
+def build_scalarizer(config: TrainConfig) -> zo.Scalarizer:
+    """How the two losses become one: equation 6, or one of its rivals.
+
+    Args:
+        config: The settings.
+    """
+    weights = [config.utility_weight, 1 - config.utility_weight]
+    ideal = [config.utility_ideal, PRIVACY_IDEAL[config.privacy_loss]]
+    if config.scalarizer == "weighted-sum":
+        return zo.WeightedSum(weights=weights)
+    if config.scalarizer == "tchebycheff":
+        return zo.Tchebycheff(weights=weights, ideal=ideal, margin=config.margin)
+    return zo.AugmentedTchebycheff(weights=weights, ideal=ideal, margin=config.margin, augmentation=config.augmentation)
