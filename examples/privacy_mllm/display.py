@@ -11,9 +11,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from privacy_mllm.evaluate import Results, mean_answers
+from privacy_mllm.records import StepRecord
 from privacy_mllm.runs import Run
 from privacy_mllm.session import OURS, Watch
-from privacy_mllm.train import StepRecord
 
 _console = Console(highlight=False)
 

@@ -18,7 +18,7 @@ from privacy_mllm.data.clips import Clips
 from privacy_mllm.evaluate import Results, Row
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import same_words
-from privacy_mllm.train import StepRecord
+from privacy_mllm.records import StepRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

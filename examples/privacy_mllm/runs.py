@@ -31,8 +31,9 @@ from privacy_mllm.evaluate import Results
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.factory import restore_anonymizer
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.records import StepRecord
 from privacy_mllm.starting import Start, build_start, is_shipped, make_start
-from privacy_mllm.train import StepRecord, Training
+from privacy_mllm.train import Training
 
 CHECKPOINT = "anonymizer.safetensors"
 REVIEWER = "reviewer.safetensors"

@@ -23,9 +23,10 @@ from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.protocol import Answer, Oracle
 from privacy_mllm.oracles.settings import OracleConfig, open_oracle
+from privacy_mllm.records import StepRecord
 from privacy_mllm.runs import Run, load_anonymizer
 from privacy_mllm.starting import Start, build_start
-from privacy_mllm.train import StepRecord, Training
+from privacy_mllm.train import Training
 
 OURS = "trained"
 START = "start"

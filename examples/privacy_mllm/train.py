@@ -34,6 +34,7 @@ from privacy_mllm.models.batch_norm import frozen_batch_norm
 from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.records import StepRecord
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
 from privacy_mllm.reviewing import device_of, draw_frames
 from privacy_mllm.starting import Start, make_start
@@ -52,30 +53,6 @@ _PARTS = (
 
 
 KnownUtility = Callable[[Tensor, Sequence[str], Sequence[Target]], Tensor]
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One line of a run's ``metrics.jsonl``.
-
-    ``failed`` calls are those of the step; ``zero_pairs`` is the share of pairs of answers so far that had exactly the
-    same loss, and so told nothing; ``cost`` is the price of the calls so far.
-    """
-
-    step: int
-    calls: int
-    utility: float
-    privacy: float
-    reviewer: float
-    i_max: int | None
-    status: float
-    cosine: float | None
-    utility_norm: float
-    privacy_norm: float
-    lr: float
-    failed: int = 0
-    zero_pairs: float = 0.0
-    cost: float = 0.0
 
 
 class Training:
