@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.devices import device_of
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.unet import UNet
-from privacy_mllm.reviewing import Progress, device_of, draw_frames
+from privacy_mllm.reviewing import Progress, draw_frames
 
 RECONSTRUCTION_WEIGHT = 1.4
 """Weight of the mean absolute error that keeps the warm start's output an image of its input. Too small,

@@ -12,6 +12,7 @@ SCALARIZERS = ("augmented-tchebycheff", "tchebycheff", "weighted-sum")
 UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
 SCHEDULES = ("uniform", "adaptive")
 PRIVACY_LOSSES = ("reverse_kl", "uniform_bce")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class TrainConfig:
         choices=("alternate", "restart", "ensemble"),
     )
     network_device: str = setting("cpu", "where anonymizer and reviewer are trained, such as 'cuda'")
+    precision: str = setting(
+        "float32",
+        "how anonymizer and reviewer compute: 'bfloat16' is faster on a GPU; weights and gradients stay float32",
+        choices=PRECISIONS,
+    )
     start_steps: int = setting(2000, "steps of each stage that makes a start which does not come with the package")
     init: str = setting("warm", "start: 'warm' hides already (no call), 'identity' is the paper's", choices=INITS)
     estimator: str = setting("critical-history", "how the black box's gradient is estimated", choices=ESTIMATORS)

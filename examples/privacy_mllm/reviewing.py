@@ -8,7 +8,6 @@ private attributes are gone, so its verdict says little.
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable
 from typing import TypeVar, overload
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.devices import device_of, send, to_pictures
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.reviewer import Reviewer
 
@@ -158,12 +158,6 @@ def embed(reviewer: AttributeNetwork, frames: Tensor) -> Tensor:
     return _mean_over_frames(reviewer, reviewer.features, frames)
 
 
-def device_of(network: nn.Module) -> torch.device:
-    """Where a network is; one without parameters and buffers is anywhere, so on the CPU."""
-    tensors = itertools.chain(network.parameters(), network.buffers())
-    return next((tensor.device for tensor in tensors), torch.device("cpu"))
-
-
 def draw_frames(
     frames: Tensor,
     attributes: Tensor,
@@ -177,10 +171,10 @@ def draw_frames(
     """
     clip = torch.randint(len(frames), (batch,), generator=generator)
     time = torch.randint(frames.shape[1], (batch,), generator=generator)
-    pictures = frames[clip, time].to(device).float() / 255
+    pictures = to_pictures(frames[clip, time], device)
     if torch.rand((), generator=generator) < 0.5:
         pictures = pictures.flip(-1)
-    return pictures, attributes[clip].float().to(device)
+    return pictures, send(attributes[clip].float(), device)
 
 
 def _mean_over_frames(network: nn.Module, see: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
@@ -189,7 +183,7 @@ def _mean_over_frames(network: nn.Module, see: Callable[[Tensor], Tensor], frame
     network.eval()
     with torch.inference_mode():
         device = device_of(network)
-        parts = [see(part.to(device).float() / 255).cpu() for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
+        parts = [see(to_pictures(part, device)).cpu() for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
     network.train(was_training)
     return torch.cat(parts).clone().reshape(len(frames), frames.shape[1], -1).mean(dim=1)
 

@@ -13,7 +13,7 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -105,16 +105,16 @@ class Run:
         with file.open("a", encoding="utf-8", buffering=1) as records:
             yield records
 
-    def save(self, state: Mapping[str, Any], *, trained_on: str) -> None:
+    def save(self, training: Training) -> None:
         """Write the networks, and all that the training can go on from; a crash while writing leaves those before.
 
         Args:
-            state: State of the training between two steps.
-            trained_on: Its training data, as the user named it.
+            training: A training between two steps, or in one that was broken off.
         """
+        state = training.state_dict()
         calls = state["utility"]["num_queries"]
-        about = {"trained_on": trained_on, "steps": str(state["num_taken"]), "calls": str(calls)}
-        self._write(REVIEWER, save(state["reviewer"], metadata=about))
+        about = {"trained_on": training.config.data, "steps": str(state["num_taken"]), "calls": str(calls)}
+        self._write(REVIEWER, save(training.reviewer.state_dict(), metadata=about))
         self._write(CHECKPOINT, save(state["anonymizer"], metadata=about))
         zo.save_checkpoint(self.path / STATE, state)
 
@@ -127,20 +127,26 @@ class Run:
         network.load_state_dict(load_file(self.path / REVIEWER))
         return network.eval()
 
-    def load_start(self, config: TrainConfig, private: Clips, say: Callable[[str], None]) -> Start:
+    def load_start(
+        self, config: TrainConfig, private: Clips, say: Callable[[str], None], untrained: Start | None = None
+    ) -> Start:
         """The networks at the start of the training: kept ones, else made now and kept.
 
         Args:
             config: The settings.
             private: The labelled clips.
             say: Told what is being made.
+            untrained: The networks that :func:`privacy_mllm.starting.build_start` made of these settings, if they are
+                at hand; they are used up.
         """
         if is_shipped(config, private):
             return make_start(config, private)
         file = self.path / START
         if not file.is_file():
-            zo.save_checkpoint(file, make_start(config, private, say).state_dict())
-        start = build_start(config, private)
+            start = make_start(config, private, say, untrained)
+            zo.save_checkpoint(file, start.state_dict())
+            return start
+        start = build_start(config, private) if untrained is None else untrained
         start.load_state_dict(zo.load_checkpoint(file))
         return start
 

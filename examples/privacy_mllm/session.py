@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -100,7 +99,7 @@ def train_run(
     Training(config, clips, oracle, private=private, start=untrained, limits=settings).desk.close()
     run = Run.create(runs, name)
     run.write_config(config, settings)
-    return run, _train(run, clips, private, oracle, watch)
+    return run, _train(run, clips, private, oracle, watch, untrained)
 
 
 def resume_run(run: Run, watch: Watch) -> str | None:
@@ -163,9 +162,11 @@ def probe(oracle: Oracle, shape: torch.Size, question: str) -> Answer:
     return oracle.ask(noise, [question])[0]
 
 
-def _train(run: Run, clips: Clips, private: Clips, oracle: Oracle, watch: Watch) -> str | None:
+def _train(
+    run: Run, clips: Clips, private: Clips, oracle: Oracle, watch: Watch, untrained: Start | None = None
+) -> str | None:
     config, settings = run.read_config()
-    start = run.load_start(config, private, watch.stage)
+    start = run.load_start(config, private, watch.stage, untrained)
     watch.stage("training")
     with run.open_ledger() as ledger:
         training = Training(config, clips, oracle, private=private, start=start, ledger=ledger, limits=settings)
@@ -185,21 +186,20 @@ def _train(run: Run, clips: Clips, private: Clips, oracle: Oracle, watch: Watch)
 
 def _take_steps(training: Training, run: Run, watch: Watch) -> str | None:
     """Take the steps that are left; what is kept is always the state between two steps."""
-    state = copy.deepcopy(training.state_dict())
     try:
         with run.metrics(training.num_taken) as file:
             for record in training.steps():
-                state = copy.deepcopy(training.state_dict())
                 file.write(json.dumps(asdict(record)) + "\n")
                 watch.step(record, training.num_steps)
                 if training.num_taken % SAVE_EVERY == 0:
-                    run.save(state, trained_on=training.config.data)
+                    run.save(training)
     except KeyboardInterrupt:
         return CTRL_C
     except zo.TooManyFailures as error:
         return str(error)
     finally:
-        run.save(state, trained_on=training.config.data)
+        if training.has_state:
+            run.save(training)
     return None
 
 
@@ -225,7 +225,7 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     watch.stage("training the control")
     trained = load_anonymizer(run.path)
     pairs = train_controls(config, clips, attack, start)
-    pairs[OURS] = (trained.network.to(config.network_device), run.load_reviewer(start.copy().reviewer))
+    pairs[OURS] = (start.like(trained.network), run.load_reviewer(start.copy().reviewer))
     networks = [NetworkAnonymizer(network, name) for name, (network, _) in pairs.items()]
     insiders = {name: reviewer for name, (_, reviewer) in pairs.items()}
     people = all(part.people is not None for part in (test, attack, private_test))

@@ -19,8 +19,10 @@ from privacy_mllm._unet_training import train_identity, train_warm
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import ATTRIBUTES
+from privacy_mllm.devices import check_device, device_of
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.factory import build_anonymizer, build_reviewer
+from privacy_mllm.models.precision import precision_of, set_precision
 from privacy_mllm.models.reviewer import load_reviewer
 from privacy_mllm.reviewing import train_reviewer
 from privacy_mllm.weights import load_weights
@@ -46,15 +48,27 @@ class Start:
         """The same networks, apart from these."""
         return copy.deepcopy(self)
 
-    def to(self, device: str) -> Start:
+    def to(self, device: str, precision: str = "float32") -> Start:
         """The same networks, moved there.
 
         Args:
             device: Where to.
+            precision: How they compute from now on.
+
+        Raises:
+            ValueError: If this machine has no such device.
         """
         for network in vars(self).values():
-            network.to(device)
+            set_precision(network.to(check_device(device)), precision)
         return self
+
+    def like(self, network: nn.Module) -> nn.Module:
+        """Another network, where these are and computing as they do.
+
+        Args:
+            network: The network; it is moved.
+        """
+        return set_precision(network.to(device_of(self.anonymizer)), precision_of(self.anonymizer))
 
     def state_dict(self) -> dict[str, Any]:
         """Their weights."""
@@ -91,20 +105,23 @@ def build_start(config: TrainConfig, clips: Clips) -> Start:
     weights = Path(config.reviewer_weights) if config.reviewer_weights else None
     reviewer = build_reviewer(config.reviewer, len(clips.attribute_names), seed=config.seed, weights=weights)
     start = Start(build_anonymizer(config.anonymizer, seed=config.seed), reviewer, copy.deepcopy(reviewer))
-    return start.to(config.network_device)
+    return start.to(config.network_device, config.precision)
 
 
-def make_start(config: TrainConfig, clips: Clips, say: Say = lambda _name: None) -> Start:
+def make_start(
+    config: TrainConfig, clips: Clips, say: Say = lambda _name: None, untrained: Start | None = None
+) -> Start:
     """The networks at the start of a training, those of the package where they fit.
 
     Args:
         config: The settings.
         clips: The labelled clips that the reviewer learns from.
         say: Told what is being made.
+        untrained: The networks of :func:`build_start`, where they are built already; one of them is trained in place.
     """
     if is_shipped(config, clips):
-        return _shipped(config).to(config.network_device)
-    start = build_start(config, clips)
+        return _shipped(config).to(config.network_device, config.precision)
+    start = build_start(config, clips) if untrained is None else untrained
     say("training the reviewer of raw pictures")
     frames, attributes, steps = clips.frames, clips.attributes, config.start_steps
     raw = train_reviewer(frames, attributes, steps=steps, seed=config.seed, init=start.reviewer)

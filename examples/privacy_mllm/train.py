@@ -8,7 +8,9 @@ pictures, so that it stays a judge worth fooling.
 
 from __future__ import annotations
 
+import copy
 import math
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,9 @@ import zoopt_mo as zo
 from privacy_mllm.asking import Desk, Question
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
+from privacy_mllm.devices import device_of, send, to_pictures
 from privacy_mllm.differences import ZeroDifferences
+from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.method import (
     PROBES_A_STEP,
@@ -32,25 +36,19 @@ from privacy_mllm.method import (
 )
 from privacy_mllm.models.batch_norm import frozen_batch_norm
 from privacy_mllm.models.factory import build_reviewer
+from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
-from privacy_mllm.reviewing import device_of, draw_frames
+from privacy_mllm.reviewing import draw_frames
 from privacy_mllm.starting import Start, make_start
 from privacy_mllm.utility import Target
 
-_PARTS = (
-    "anonymizer",
-    "optimizer",
-    "scheduler",
-    "scheme",
-    "utility",
-    "budget",
-    "trajectory",
-    "scheduler_of_clips",
-)  # what a training's state is made of, beside a few numbers
-
+_NETWORKS = ("anonymizer", "optimizer", "scheme")
+"""The large parts of a training's state; they change at the end of a step alone."""
+_COUNTERS = ("scheduler", "budget", "trajectory", "scheduler_of_clips")
+"""The small ones, beside the black box and a few numbers."""
 
 KnownUtility = Callable[[Tensor, Sequence[str], Sequence[Target]], Tensor]
 
@@ -103,6 +101,8 @@ class Training:
         self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
         self._generator = torch.Generator().manual_seed(config.seed)
         self._order = torch.empty(0, dtype=torch.long)  # clips of the pool that are still to be asked about
+        self._before: dict[str, Any] | None = None  # while a step is taken: the small parts before it
+        self._is_moving = False
         self._build()
 
     def _build(self) -> None:
@@ -137,11 +137,20 @@ class Training:
         return self.utility.num_queries
 
     def steps(self) -> Iterator[StepRecord]:
-        """Take the steps that are left, one a record, as far as money and time allow."""
+        """Take the steps that are left, one a record, as far as money and time allow.
+
+        Stopped anywhere, by an exception of the black box or by Ctrl-C, the state is that between two steps: Ctrl-C is
+        heard while looking and asking, which takes the time, but not while the networks move.
+        """
         while self.num_taken < self.num_steps and self.ended_by is None:
-            record = self._step(self.num_taken)
-            self.num_taken += 1
+            self._before = self._small_state()
+            self._draw()
+            report = zo.backward(self.objectives, self.scalarize, self.anonymizer)  # equation 11
+            with held_interrupts() as heard:
+                record = self._move(report)
             yield record
+            for number in heard:
+                signal.raise_signal(number)
 
     @property
     def ended_by(self) -> str | None:
@@ -153,12 +162,31 @@ class Training:
         limit = self.budget.reason(PROBES_A_STEP * self.config.batch)
         return None if limit is None else f"the limit on {limit} is reached"
 
+    @property
+    def has_state(self) -> bool:
+        """Whether :meth:`state_dict` can be asked for: not where moving the networks itself failed halfway."""
+        return not self._is_moving
+
     def state_dict(self) -> dict[str, Any]:
-        """All that the rest of the run depends on, beside the settings and the data."""
+        """All that the rest of the run depends on, beside the settings and the data, between two steps.
+
+        In a step that failed or was broken off, the state is that before it. The networks' tensors are shared with the
+        training, not copied: write them before the next step.
+
+        Raises:
+            RuntimeError: If the networks are half moved.
+        """
+        if self._is_moving:
+            raise RuntimeError("state_dict() must not be called where the networks are half moved.")
+        small = self._small_state() if self._before is None else self._before
+        return {**small, **{part: getattr(self, part).state_dict() for part in _NETWORKS}}
+
+    def _small_state(self) -> dict[str, Any]:
+        """What a step changes before the networks move, as a snapshot: a few numbers, and the critical history."""
         return {
             "num_taken": self.num_taken,
-            **{part: getattr(self, part).state_dict() for part in _PARTS},
-            "reviewer": self.reviewer.state_dict(),
+            "utility": self.utility.state_dict(),  # a snapshot of its own
+            **{part: copy.deepcopy(getattr(self, part).state_dict()) for part in _COUNTERS},
             "generator": self._generator.get_state(),
             "order": self._order,
             "pairs": [self.differences.num_pairs, self.differences.num_zero],
@@ -171,19 +199,24 @@ class Training:
             state: What :meth:`state_dict` gave, of a training with the same settings and data.
         """
         self.num_taken = state["num_taken"]
-        for part in _PARTS:
+        for part in (*_NETWORKS, *_COUNTERS, "utility"):
             getattr(self, part).load_state_dict(state[part])
         self._generator.set_state(state["generator"])
         self._order = state["order"]
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
 
-    def _step(self, step: int) -> StepRecord:
+    def _draw(self) -> None:
+        """What the step looks at."""
         self._batch = self._draw_batch()
         self._pictures, self._labels = draw_frames(
             self.private.frames, self.private.attributes, self.config.privacy_batch, self._generator, self._device
         )
-        lr, calls, cost = float(self.scheduler.get_last_lr()[0]), self.num_calls, self.utility.cost
-        report: zo.StepReport = zo.backward(self.objectives, self.scalarize, self.anonymizer)  # equation 11
+        self._paid = self.num_calls, self.utility.cost
+
+    def _move(self, report: zo.StepReport) -> StepRecord:
+        """Both networks take their steps, and everything is counted."""
+        self._is_moving = True
+        lr, (calls, cost) = float(self.scheduler.get_last_lr()[0]), self._paid
         self.optimizer.step()  # equation 12
         self.optimizer.zero_grad()
         self.scheduler.step()
@@ -194,7 +227,10 @@ class Training:
         self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
         self.trajectory.update(report.value)
         learned = self.scheme.refresh(self._anonymized, self._labels)  # on what the anonymizer showed it
-        return self._record(step, report, learned, lr)
+        record = self._record(self.num_taken, report, learned, lr)
+        self.num_taken += 1
+        self._before, self._is_moving = None, False
+        return record
 
     def _exact_utility(self, known: KnownUtility) -> zo.WhiteBox:
         """The utility of the bound, stepped along as privacy is."""
@@ -208,16 +244,14 @@ class Training:
 
     def _known_loss(self, known: KnownUtility) -> Tensor:
         batch = self._batch
-        frames = self.pool.frames[batch.rows]
-        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).to(self._device).float() / 255)
-        return known(pictures.view(frames.shape), batch.questions, batch.targets)
+        pictures: Tensor = self.anonymizer(to_pictures(batch.frames.flatten(0, 1), self._device))
+        return known(pictures.view(batch.frames.shape).cpu(), batch.questions, batch.targets)
 
     def _anonymize_batch(self) -> zo.Batch:
         """X_A = f_A(X) of the batch, in bytes as it would be sent, with a question a clip."""
         batch = self._batch
-        frames = self.pool.frames[batch.rows]
-        pictures: Tensor = self.anonymizer(frames.flatten(0, 1).to(self._device).float() / 255)
-        clips = (pictures * 255).round().to(torch.uint8).view(frames.shape).cpu()  # what is sent, and no more
+        pictures: Tensor = self.anonymizer(to_pictures(batch.frames.flatten(0, 1), self._device))
+        clips = (pictures * 255).round().to(torch.uint8).view(batch.frames.shape).cpu()  # what is sent, and no more
         return zo.Batch(map(Question, clips, batch.questions, batch.targets))
 
     def _build_scheme(self) -> ReviewerScheme:
@@ -228,7 +262,9 @@ class Training:
             self.reviewer,
             lambda logits: privacy_loss(logits, self.base_rates, config.privacy_loss),
             lr=config.reviewer_lr,
-            fresh=lambda number: build_reviewer(config.reviewer, count, seed=config.seed + number).to(self._device),
+            fresh=lambda number: set_precision(
+                build_reviewer(config.reviewer, count, seed=config.seed + number).to(self._device), config.precision
+            ),
         )
 
     def _reviewer_loss(self) -> Tensor:
@@ -244,7 +280,7 @@ class Training:
             rows = self._next_in_turn(self.config.batch)
         questions = [self._draw_question(int(row)) for row in rows]
         targets = [self.pool.answers[int(row)][question] for row, question in zip(rows, questions, strict=True)]
-        return _Batch(rows, questions, targets)
+        return _Batch(rows, send(self.pool.frames[rows], self._device), questions, targets)
 
     def _next_in_turn(self, size: int) -> Tensor:
         """Every clip of the pool once, in random order, then again."""
@@ -285,5 +321,6 @@ class Training:
 @dataclass(frozen=True)
 class _Batch:
     rows: Tensor
+    frames: Tensor
     questions: list[str]
     targets: list[tuple[str, ...]]

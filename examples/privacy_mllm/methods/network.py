@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from privacy_mllm.data.clips import Clips
+from privacy_mllm.devices import device_of, to_pictures
 from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, resize, to_bytes
-from privacy_mllm.reviewing import device_of
 
 MAX_PIXELS = 1024 * 1024
 """Pixels of a picture that the network sees whole.
@@ -76,7 +76,7 @@ class NetworkAnonymizer:
     def _run(self, pictures: Tensor) -> Tensor:
         height, width = pictures.shape[-2:]
         seen = resize(pictures, *self._seen_size(height, width))
-        output = self.network(seen.to(device_of(self.network)).float() / 255)
+        output = self.network(to_pictures(seen, device_of(self.network)))
         if output.shape != seen.shape:
             raise RuntimeError(f"{self.name} turned pictures {list(seen.shape)} into {list(output.shape)}.")
         # A NaN would become an arbitrary byte, and a picture of those looks like a success.

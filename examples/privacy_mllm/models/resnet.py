@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.precision import in_precision
 
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 """Inner channels, number of blocks and first step of each of the four stages."""
@@ -49,6 +50,7 @@ class ResNet50(AttributeNetwork):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @in_precision
     def features(self, frames: Tensor) -> Tensor:
         """The averaged responses of the last stage, ``[b, 2048]``, of frames ``[b, 3, h, w]`` in [0, 1]."""
         hidden = F.relu(self.bn1(self.conv1((frames - self.mean) / self.std)))
@@ -57,6 +59,7 @@ class ResNet50(AttributeNetwork):
             hidden = layer(hidden)
         return hidden.mean((2, 3))
 
+    @in_precision
     def forward(self, frames: Tensor) -> Tensor:
         """One logit an attribute, ``[b, k]``, of frames ``[b, 3, h, w]`` in [0, 1]; any size."""
         logits: Tensor = self.fc(self.features(frames))

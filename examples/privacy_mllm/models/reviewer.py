@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from privacy_mllm.models._blocks import Residual
 from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.precision import in_precision
 from privacy_mllm.weights import load_weights
 
 
@@ -25,11 +26,13 @@ class Reviewer(AttributeNetwork):
         # Four quarters of the picture: a card in a corner is not averaged away.
         self.head = nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(12 * width, num_attributes))
 
+    @in_precision
     def features(self, frames: Tensor) -> Tensor:
         """The strongest responses in each quarter of a frame, ``[b, 12 * width]``."""
         pooled: Tensor = self.head[:2](self.stages(self.stem(frames * 2 - 1)))
         return pooled
 
+    @in_precision
     def forward(self, frames: Tensor) -> Tensor:
         """One logit an attribute, ``[b, k]``, of frames ``[b, 3, h, w]`` in [0, 1]."""
         logits: Tensor = self.head[2](self.features(frames))

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.models.precision import in_precision
+
 MULTIPLE = 8
 """Heights and widths are padded to a multiple of this: one unshuffling and two poolings by two."""
 
@@ -30,6 +32,7 @@ class UNet(nn.Module):
         self.outer_up = _stage(2 * width, width)
         self.out = nn.Conv2d(width, 3, 3, 1, 1)
 
+    @in_precision
     def forward(self, frames: Tensor) -> Tensor:
         """Pictures ``[b, 3, h, w]`` in [0, 1], of any size, to pictures of the same size in [0, 1]."""
         height, width = frames.shape[-2:]
@@ -39,7 +42,7 @@ class UNet(nn.Module):
         bottom = self.bottom(F.avg_pool2d(inner, 2))
         up = self.inner_up(torch.cat([_double(bottom), inner], dim=1))
         up = self.outer_up(torch.cat([_double(up), outer], dim=1))
-        return torch.sigmoid(self.out(_double(up)))[..., :height, :width]
+        return torch.sigmoid(self.out(_double(up)).float())[..., :height, :width]
 
 
 def _stage(inputs: int, outputs: int) -> nn.Sequential:

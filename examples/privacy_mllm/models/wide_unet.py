@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.models.precision import in_precision
+
 MULTIPLE = 16
 """Heights and widths are padded to a multiple of this: four poolings by two."""
 
@@ -35,6 +37,9 @@ class WideUNet(nn.Module):
         Dave et al. (2022), "SPAct: Self-supervised Privacy Preservation for Action Recognition", CVPR.
     """
 
+    memory_format: torch.memory_format = torch.contiguous_format
+    """Order of the numbers of pictures inside; that of the weights is as it is."""
+
     def __init__(self, width: int = 64, *, norm: str = "batch") -> None:
         super().__init__()
         _check(width, norm)
@@ -49,10 +54,12 @@ class WideUNet(nn.Module):
         self.up4 = DoubleConv(2 * width, width, width, norm)
         self.outc = nn.Conv2d(width, 3, 1)
 
+    @in_precision
     def forward(self, frames: Tensor) -> Tensor:
         """Pictures ``[b, 3, h, w]`` in [0, 1], of any size, to pictures of the same size in [0, 1]."""
         height, width = frames.shape[-2:]
-        hidden = self.inc(F.pad(frames, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate"))
+        padded = F.pad(frames, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        hidden = self.inc(padded.contiguous(memory_format=self.memory_format))
         skips = []
         for down in (self.down1, self.down2, self.down3, self.down4):
             skips.append(hidden)
@@ -60,7 +67,7 @@ class WideUNet(nn.Module):
         for up in (self.up1, self.up2, self.up3, self.up4):
             doubled = F.interpolate(hidden, scale_factor=2.0, mode="bilinear", align_corners=True)
             hidden = up(torch.cat([skips.pop(), doubled], dim=1))
-        return torch.sigmoid(self.outc(hidden))[..., :height, :width]
+        return torch.sigmoid(self.outc(hidden).float())[..., :height, :width]
 
 
 class DoubleConv(nn.Sequential):
