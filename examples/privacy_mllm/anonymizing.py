@@ -8,9 +8,11 @@ from pathlib import Path
 
 from privacy_mllm import display
 from privacy_mllm.anonymize import anonymize_paths
+from privacy_mllm.devices import check_device
 from privacy_mllm.media.masks import MaskSource, mask_folder, parse_boxes
 from privacy_mllm.methods import Black, Blur, Downsample, NetworkAnonymizer, PictureMethod
 from privacy_mllm.methods.detectors import Detector, OpenCVDetector
+from privacy_mllm.models.precision import set_precision
 from privacy_mllm.runs import CHECKPOINT, load_anonymizer
 
 
@@ -60,7 +62,8 @@ def _method(options: Namespace) -> PictureMethod:
     else:
         note = f"note: the network of {place} was trained on {trained.trained_on}; it may not protect elsewhere."
         print(note, file=sys.stderr)
-    return NetworkAnonymizer(trained.network, "network")
+    network = trained.network.to(check_device(options.network_device))
+    return NetworkAnonymizer(set_precision(network, options.precision), "network")
 
 
 def newest_run(runs: Path) -> Path:

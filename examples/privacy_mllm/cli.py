@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeAlias
 
-from privacy_mllm.config import TrainConfig
+from privacy_mllm.config import PRECISIONS, TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.presets import preset_names
 
@@ -216,6 +216,8 @@ def _add_anonymize(verbs: _Verbs) -> None:
     what.add_argument("--run", type=Path, help="use the network of this run; without it, the newest run of --runs")
     what.add_argument("--method", choices=("blur", "black", "downsample"), help="a classical method instead")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of runs")
+    parser.add_argument("--network-device", default="cpu", help="where the network runs, such as 'cuda'")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="how the network computes")
     parser.add_argument("--strength", choices=("weak", "strong"), default="strong", help="of the blur")
     parser.add_argument("--factor", type=int, default=4, help="of the downsampling")
     where = parser.add_mutually_exclusive_group()

@@ -27,6 +27,7 @@ from torch import nn
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
+from privacy_mllm.devices import device_name
 from privacy_mllm.evaluate import Results
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.factory import restore_anonymizer
@@ -80,6 +81,7 @@ class Run:
                 "torch": torch.__version__,
                 "python": platform.python_version(),
             },
+            "device": device_name(config.network_device),
         }
         self._write("config.json", json.dumps(about, indent=2).encode())
 
