@@ -15,6 +15,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.checking import ORIGINS, check_data
 from privacy_mllm.data.folder import export_clips
 from privacy_mllm.data.world import render_clips
+from privacy_mllm.judging import Judging, evaluate_run
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.presets import load_preset
 from privacy_mllm.pretrain import pretrain as make_weights
@@ -33,8 +34,8 @@ def demo(options: Namespace) -> int:
         run, stopped_by = session.train_run(config, options.runs, "demo", watch)
         if stopped_by is not None:
             return _stopped(run, stopped_by)
-        judging = session.Judging(test_clips=32, attacker_steps=5) if options.quick else session.Judging()
-        results = session.evaluate_run(run, watch, judging, full=True)
+        judging = Judging(test_clips=32, attacker_steps=5) if options.quick else Judging()
+        results = evaluate_run(run, watch, judging, full=True)
     display.show_table(results)
     display.show_files(run)
     display.say(f"took {time.monotonic() - started:.0f} s")
@@ -57,7 +58,7 @@ def train(options: Namespace) -> int:
         if options.no_evaluation:
             display.show_files(run)
             return 0
-        results = session.evaluate_run(run, watch, _judging(options), full=False)
+        results = evaluate_run(run, watch, _judging(options), full=False)
     display.show_table(results)
     display.show_files(run)
     return 0
@@ -77,7 +78,7 @@ def evaluate(options: Namespace) -> int:
     """Judge a run beside all classical methods."""
     run = Run(options.run)
     with display.watching() as watch:
-        results = session.evaluate_run(run, watch, _judging(options, options.split), full=True)
+        results = evaluate_run(run, watch, _judging(options, options.split), full=True)
     display.show_table(results)
     display.show_files(run)
     return 0
@@ -124,8 +125,8 @@ def data_check(options: Namespace) -> int:
     return 1 if report.problems else 0
 
 
-def _judging(options: Namespace, split: str = "test") -> session.Judging:
-    return session.Judging(test_clips=options.test_clips, attacker_steps=options.attacker_steps, split=split)
+def _judging(options: Namespace, split: str = "test") -> Judging:
+    return Judging(test_clips=options.test_clips, attacker_steps=options.attacker_steps, split=split)
 
 
 def _stopped(run: Run, by: str) -> int:

@@ -21,11 +21,14 @@ from privacy_mllm.asking import Desk
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
-from privacy_mllm.evaluate import Evaluator, Row, mean_answers
+from privacy_mllm.evaluate import Evaluator
+from privacy_mllm.leakage import Attackers
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, baselines
 from privacy_mllm.methods.surrogates import Surrogate, surrogates
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.results import Row, mean_answers
+from privacy_mllm.reviewers.attack import FINE_TUNING_STEPS, SCRATCH_STEPS
 from privacy_mllm.starting import make_start
 from privacy_mllm.train import Training
 
@@ -42,6 +45,8 @@ class Scale:
         clips: Labelled training clips.
         test_clips: Clips that are judged.
         attacker_steps: Steps of fine-tuning of each attacker.
+        attackers: Fresh attackers from random weights, beside those that are fine-tuned.
+        scratch_steps: Steps of each of these.
         workers: Rows made at the same time.
         surrogate_steps: Most steps of each part of a surrogate's training; None for its own.
     """
@@ -49,7 +54,9 @@ class Scale:
     seeds: int = 3
     clips: int = 1500
     test_clips: int = 500
-    attacker_steps: int = 200
+    attacker_steps: int = FINE_TUNING_STEPS
+    attackers: int = 0
+    scratch_steps: int = SCRATCH_STEPS
     workers: int = 2
     surrogate_steps: int | None = None
 
@@ -129,15 +136,19 @@ class Comparison:
         made = self.makers[name](seed)
         raw_reviewer = make_start(self.config, self.clips).raw_reviewer
         desk = Desk(EmbeddedOracle())
-        evaluator = Evaluator(
-            self.clips, self.test, desk, raw_reviewer, attacker_steps=self.scale.attacker_steps, seed=seed
-        )
+        evaluator = Evaluator(self.clips, self.test, desk, raw_reviewer, attackers=self._attackers(seed))
         row = replace(evaluator.judge(made.method, made.insider), method=name, calls_per_sample=made.calls_per_sample)
         file = self._file(name, seed)
         part = file.with_suffix(".part")
         part.write_text(json.dumps(asdict(row)), encoding="utf-8")
         part.replace(file)
         return f"{name}, seed {seed}"
+
+    def _attackers(self, seed: int) -> Attackers:
+        scale = self.scale
+        return Attackers(
+            steps=scale.attacker_steps, num_scratch=scale.attackers, scratch_steps=scale.scratch_steps, seed=seed
+        )
 
     def _surrogate(self, name: str) -> Callable[[int], Trained]:
         def make(seed: int) -> Trained:

@@ -28,6 +28,11 @@ class TrainConfig:
     clips: int = setting(1500, "labelled training clips that are rendered; a folder gives all it has")
     pool: int = setting(256, "of these, the clips whose questions are put to the black box")
     question: str = setting("", "the main question; empty takes the first of the data")
+    hold_out: str = setting(
+        "",
+        "what training is not shown and the evaluation reports apart: 'attribute=NAME', 'question=QUESTION', or "
+        "'answer=ANSWER' (a place, an action)",
+    )
     question_share: float = setting(0.75, "share of queries that put the main question; the rest draw from the others")
     calls_per_sample: float = setting(15.0, "budget: black-box calls for each clip of the pool")
     anonymizer: str = setting("small", "the network: 'small', or 'unet-W', the paper's U-Net, of width W (64)")

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from privacy_mllm.evaluate import Results, mean_answers
 from privacy_mllm.records import StepRecord
+from privacy_mllm.results import Results, mean_answers
 from privacy_mllm.runs import Run
 from privacy_mllm.session import OURS, Watch
 

@@ -15,10 +15,10 @@ from torch import Tensor
 import zoopt_mo as zo
 from privacy_mllm.asking import Desk, Question
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.evaluate import Results, Row
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import same_words
 from privacy_mllm.records import StepRecord
+from privacy_mllm.results import Results, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

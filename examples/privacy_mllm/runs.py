@@ -28,11 +28,11 @@ import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.devices import device_name
-from privacy_mllm.evaluate import Results
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.factory import restore_anonymizer
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
+from privacy_mllm.results import Results
 from privacy_mllm.starting import Start, build_start, is_shipped, make_start
 from privacy_mllm.train import Training
 

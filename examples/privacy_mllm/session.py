@@ -1,4 +1,4 @@
-"""The things that are done with a run, from data to files: plan it, train it, go on with it, judge it."""
+"""Training as a run: from data to the files of its folder, and on again after a stop."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 import zoopt_mo as zo
 from privacy_mllm import figures
-from privacy_mllm.asking import Desk
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.data.sources import candidates_of, check_source, check_sources, load_clips
-from privacy_mllm.evaluate import ATTACKER_STEPS, Evaluator, Results, with_calls
-from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
-from privacy_mllm.models.attribute_network import AttributeNetwork
-from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.opening import labelled_clips, open_clips, without_held_out
 from privacy_mllm.oracles.protocol import Answer, Oracle
-from privacy_mllm.oracles.settings import OracleConfig, open_oracle
+from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
-from privacy_mllm.runs import Run, load_anonymizer
+from privacy_mllm.runs import Run
 from privacy_mllm.starting import Start, build_start
 from privacy_mllm.train import Training
 
@@ -32,7 +26,6 @@ START = "start"
 CONTROL = "no query"
 CTRL_C = "Ctrl-C"
 SAVE_EVERY = 25
-TEST_CLIPS = 500
 
 
 @dataclass(frozen=True)
@@ -50,23 +43,6 @@ class Watch:
     step: Callable[[StepRecord, int], None] = lambda _record, _steps: None
     judged: Callable[[str], None] = lambda _method: None
     say: Callable[[str], None] = lambda _sentence: None
-
-
-@dataclass(frozen=True)
-class Judging:
-    """How thoroughly a run is judged.
-
-    Args:
-        test_clips: Clips that are judged; at most those that the data holds.
-        attacker_steps: Steps of fine-tuning of each attacker.
-        split: Split that is judged: "test", or "validation" while settings are still being chosen.
-        workers: Methods judged at once.
-    """
-
-    test_clips: int = TEST_CLIPS
-    attacker_steps: int = ATTACKER_STEPS
-    split: str = "test"
-    workers: int = 2
 
 
 def train_run(
@@ -91,8 +67,7 @@ def train_run(
     if settings.is_remote and config.init == "identity" and not settings.send_raw:
         raise ValueError("`init` must be 'warm': 'identity' sends pictures as they are. Allow that with --send-raw.")
     watch.stage("reading training clips")
-    clips, oracle = _open(config, settings, "train", config.clips)
-    private = _private(config, clips, "train", config.clips)
+    clips, private, oracle = _open(config, settings)
     config = _with_known_loss(config, settings, clips, oracle, watch)
     untrained = build_start(config, private)
     # Where this is well the settings are right, and a folder may be made.
@@ -114,25 +89,14 @@ def resume_run(run: Run, watch: Watch) -> str | None:
     """
     config, settings = run.read_config()
     watch.stage("reading training clips")
-    clips, oracle = _open(config, settings, "train", config.clips)
-    return _train(run, clips, _private(config, clips, "train", config.clips), oracle, watch)
+    return _train(run, *_open(config, settings), watch)
 
 
-def _open(config: TrainConfig, settings: OracleConfig, split: str, count: int) -> tuple[Clips, Oracle]:
-    """Clips of a split and the black box, checked against each other: what would fail later fails here, unpaid."""
-    clips = load_clips(config.data, split, count)
-    labelled = clips if split == "train" else load_clips(config.data, "train", config.clips)
-    oracle = open_oracle(settings, candidates_of(config.data, labelled))
-    check_source(config.data, clips, oracle)
-    return clips, oracle
-
-
-def _private(config: TrainConfig, clips: Clips, split: str, count: int) -> Clips:
-    """The labelled clips of a split: those with questions, or another data set's."""
-    if not config.privacy_data:
-        return clips
-    check_sources(config.data, config.privacy_data)
-    return load_clips(config.privacy_data, split, count)
+def _open(config: TrainConfig, settings: OracleConfig) -> tuple[Clips, Clips, Oracle]:
+    """Training clips with questions, labelled ones, and the black box."""
+    clips, oracle = open_clips(config, settings, "train", config.clips)
+    private = labelled_clips(config, clips, "train", config.clips)
+    return *without_held_out(config, clips, private), oracle
 
 
 def _with_known_loss(
@@ -201,73 +165,3 @@ def _take_steps(training: Training, run: Run, watch: Watch) -> str | None:
         if training.has_state:
             run.save(training)
     return None
-
-
-def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Results:
-    """Judge a run's anonymizer beside the controls, and write ``results.json`` and the figures.
-
-    A black box that is not on this machine is asked about anonymized pictures alone, unless the run allows raw ones;
-    its answers are kept in the run's ledger too.
-
-    Args:
-        run: A trained run.
-        watch: Whom to tell.
-        judging: How thoroughly.
-        full: Whether all classical baselines stand in the table, or only raw pictures and the control.
-    """
-    config, settings = run.read_config()
-    watch.stage("reading clips")
-    clips = load_clips(config.data, "train", config.clips)
-    attack = _private(config, clips, "train", config.clips)
-    test, oracle = _open(config, settings, judging.split, judging.test_clips)
-    private_test = _private(config, test, judging.split, judging.test_clips)
-    start = run.load_start(config, attack, watch.stage)
-    watch.stage("training the control")
-    trained = load_anonymizer(run.path)
-    pairs = train_controls(config, clips, attack, start)
-    pairs[OURS] = (start.like(trained.network), run.load_reviewer(start.copy().reviewer))
-    networks = [NetworkAnonymizer(network, name) for name, (network, _) in pairs.items()]
-    insiders = {name: reviewer for name, (_, reviewer) in pairs.items()}
-    people = all(part.people is not None for part in (test, attack, private_test))
-    others = baselines(people=people) if full else (Raw(),)
-    watch.stage("judging")
-    question = config.question or all_questions(test)[0]
-    withheld = frozenset({Raw().name} if settings.is_remote and not settings.send_raw else ())
-    ledger = None if settings.kind == "embedded" else run.open_ledger()
-    with Desk(oracle, ledger, max_failures=settings.max_failures) as desk:
-        evaluator = Evaluator(
-            attack,
-            test,
-            desk,
-            start.raw_reviewer,
-            question,
-            judging.attacker_steps,
-            withheld=withheld,
-            private_test=private_test,
-        )
-        results = evaluator.evaluate(
-            [*others, *networks], insiders=insiders, workers=judging.workers, progress=watch.judged
-        )
-        results = with_calls(results, OURS, trained.calls / min(config.pool, len(clips)))
-        run.write_results(results)
-        folder = run.path / "figures"
-        figures.draw_trade_off(folder / "trade_off.png", results, ours=OURS)
-        shown: list[Anonymizer] = [Raw(), *networks[1:]]
-        figures.draw_before_after(folder / "before_after.png", test, shown, desk, question=question, withheld=withheld)
-    if ledger is not None:
-        ledger.close()
-    return results
-
-
-def train_controls(
-    config: TrainConfig, clips: Clips, private: Clips, start: Start
-) -> dict[str, tuple[nn.Module, AttributeNetwork]]:
-    """The two controls that never ask, each with its reviewer.
-
-    One is the start as it is; the other has taken the same steps for privacy alone.
-    """
-    training = Training(config, clips, EmbeddedOracle(), private=private, start=start.copy(), ask=False)
-    for _ in training.steps():
-        pass
-    first = start.copy()
-    return {START: (first.anonymizer, first.reviewer), CONTROL: (training.anonymizer, training.reviewer)}

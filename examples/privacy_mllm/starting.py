@@ -91,8 +91,9 @@ def is_shipped(config: TrainConfig, clips: Clips) -> bool:
         config: The settings.
         clips: The labelled clips.
     """
-    small = config.anonymizer == config.reviewer == "small" and not config.reviewer_weights
-    return small and clips.attribute_names == tuple(ATTRIBUTES)
+    # The package's networks have seen every place and action of the world, and no question.
+    saw_it = bool(config.hold_out) and not config.hold_out.startswith("question=")
+    return config.anonymizer == "small" and not saw_it and _is_shipped_reviewer(config, clips)
 
 
 def build_start(config: TrainConfig, clips: Clips) -> Start:
@@ -132,6 +133,26 @@ def make_start(
         say("training the warm start")
         train_warm(anonymizer, reviewer, frames, attributes, steps=steps, seed=config.seed)
     return Start(anonymizer, reviewer, raw)
+
+
+def make_raw_reviewer(config: TrainConfig, clips: Clips, say: Say = lambda _name: None) -> AttributeNetwork:
+    """The reviewer of raw pictures alone, as :func:`make_start` makes it, whatever the settings hold out.
+
+    Args:
+        config: The settings.
+        clips: The labelled clips that it learns from.
+        say: Told what is being made.
+    """
+    if _is_shipped_reviewer(config, clips):
+        return set_precision(load_reviewer("reviewer").to(check_device(config.network_device)), config.precision)
+    say("training the reviewer of raw pictures")
+    untrained = build_start(config, clips).reviewer
+    return train_reviewer(clips.frames, clips.attributes, steps=config.start_steps, seed=config.seed, init=untrained)
+
+
+def _is_shipped_reviewer(config: TrainConfig, clips: Clips) -> bool:
+    small = config.reviewer == "small" and not config.reviewer_weights
+    return small and clips.attribute_names == tuple(ATTRIBUTES)
 
 
 def _shipped(config: TrainConfig) -> Start:

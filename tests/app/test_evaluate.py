@@ -10,10 +10,12 @@ import torch
 from privacy_mllm.asking import Desk
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import QUESTIONS, render_clips
-from privacy_mllm.evaluate import Evaluator, Row, mean_answers, with_calls
+from privacy_mllm.evaluate import Evaluator
+from privacy_mllm.leakage import Attackers
 from privacy_mllm.methods import Anonymizer, Downsample, Raw
 from privacy_mllm.models.reviewer import Reviewer, load_reviewer
 from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.results import Row, mean_answers, with_calls
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def shown() -> Clips:
 
 @pytest.fixture(scope="module")
 def evaluator(attack: Clips, shown: Clips) -> Evaluator:
-    return Evaluator(attack, shown, Desk(EmbeddedOracle()), load_reviewer("reviewer"), attacker_steps=3)
+    return Evaluator(attack, shown, Desk(EmbeddedOracle()), load_reviewer("reviewer"), attackers=Attackers(steps=3))
 
 
 def test_raw_pictures_are_answered_and_read_and_blank_ones_are_not(evaluator: Evaluator) -> None:
@@ -54,7 +56,7 @@ def test_the_stronger_of_two_attackers_counts(evaluator: Evaluator) -> None:
     alone = evaluator.judge(Raw())
     with_weak = evaluator.judge(Raw(), weak)
     assert with_weak.attacker_cmap == alone.attacker_cmap
-    turned = Evaluator(evaluator.attack, evaluator.test, evaluator.desk, weak, attacker_steps=3)
+    turned = Evaluator(evaluator.attack, evaluator.test, evaluator.desk, weak, attackers=Attackers(steps=3))
     assert turned.judge(Raw(), strong).attacker_cmap == alone.attacker_cmap > turned.judge(Raw()).attacker_cmap
 
 
@@ -67,14 +69,14 @@ def test_the_rows_do_not_depend_on_the_number_of_workers(evaluator: Evaluator) -
 
 def test_each_question_of_each_clip_costs_one_call(attack: Clips, shown: Clips) -> None:
     oracle = EmbeddedOracle()
-    Evaluator(attack, shown, Desk(oracle), load_reviewer("reviewer"), attacker_steps=1).evaluate([Raw(), Blank()])
+    Evaluator(attack, shown, Desk(oracle), load_reviewer("reviewer"), attackers=Attackers(steps=1)).evaluate([Raw(), Blank()])
     assert oracle.num_calls == 2 * 4 * len(shown)
 
 
 def test_the_main_question_is_the_one_named_or_the_first(attack: Clips, shown: Clips) -> None:
     reviewer = load_reviewer("reviewer")
-    first = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, attacker_steps=1).judge(Raw())
-    place = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, QUESTIONS[3], attacker_steps=1).judge(Raw())
+    first = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, attackers=Attackers(steps=1)).judge(Raw())
+    place = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, QUESTIONS[3], attackers=Attackers(steps=1)).judge(Raw())
     assert first.action == first.answers[QUESTIONS[0]]
     assert place.action == place.answers[QUESTIONS[3]]
 
@@ -93,7 +95,7 @@ def test_progress_names_every_method_once(evaluator: Evaluator) -> None:
 def test_calls_are_written_into_the_row_of_their_method(evaluator: Evaluator) -> None:
     results = with_calls(evaluator.evaluate([Raw(), Blank()]), "blank", 15.0)
     assert [row.calls_per_sample for row in results.rows] == [0.0, 15.0]
-    assert set(results.to_json()) == {"blind_cmap", "rows"}
+    assert set(results.to_json()) == {"blind_cmap", "rows", "held_out", "generalisation"}
 
 
 def test_all_questions_count_the_same_in_their_mean() -> None:

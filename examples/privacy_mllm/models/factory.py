@@ -97,6 +97,17 @@ def build_reviewer(name: str, num_attributes: int, *, seed: int = 0, weights: Pa
     return network.eval()
 
 
+def fresh_reviewer(name: str, num_attributes: int, *, device: str = "cpu") -> AttributeNetwork:
+    """A reviewer's network whose weights come from torch's present random state; for a caller that has set it.
+
+    Args:
+        name: One of ``REVIEWERS``.
+        num_attributes: Number of attributes ``k``, positive.
+        device: Where it is.
+    """
+    return _REVIEWERS[name][0](num_attributes).to(device)
+
+
 def restore_anonymizer(state: Mapping[str, Tensor]) -> nn.Module:
     """The network that a state dict belongs to, whatever its width and normalisation.
 

@@ -25,11 +25,13 @@ class Attack:
         name: Where it began: the name of its start, or "scratch-1" and so on.
         leakage: What it reads off the judged clips.
         attacker: The network, in evaluation mode.
+        logits: Its verdicts on these clips, ``[n, k]``.
     """
 
     name: str
     leakage: CMAP
     attacker: AttributeNetwork
+    logits: Tensor
 
 
 def attack(
@@ -72,11 +74,7 @@ def attack(
         trained[f"scratch-{number + 1}"] = train_reviewer(
             *known, steps=scratch_steps, seed=seed + number, init=None, build=build
         )
-    frames, attributes = judged
-    return [
-        Attack(name, class_mean_average_precision(review(attacker, frames), attributes), attacker)
-        for name, attacker in trained.items()
-    ]
+    return [_judged(name, attacker, *judged) for name, attacker in trained.items()]
 
 
 def worst_attack(attacks: Sequence[Attack]) -> Attack:
@@ -94,3 +92,8 @@ def worst_attack(attacks: Sequence[Attack]) -> Attack:
     if not attacks:
         raise ValueError("`attacks` must not be empty.")
     return max(attacks, key=lambda one: one.leakage.value)
+
+
+def _judged(name: str, attacker: AttributeNetwork, frames: Tensor, attributes: Tensor) -> Attack:
+    logits = review(attacker, frames)
+    return Attack(name, class_mean_average_precision(logits, attributes), attacker, logits)
