@@ -1,0 +1,200 @@
+"""Stopping a training anywhere: a real Ctrl-C, a failure halfway, and what is kept then."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import zoopt_mo as zo
+from privacy_mllm import session, starting
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.world import render_clips
+from privacy_mllm.interrupts import held_interrupts
+from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.runs import Run
+from privacy_mllm.train import Training
+
+TINY = TrainConfig(clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0)
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    return render_clips("train", TINY.clips)
+
+
+def ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def weights_of(training: Training) -> torch.Tensor:
+    return torch.cat([zo.Parameters(network).flat() for network in (training.anonymizer, training.reviewer)])
+
+
+def train_in(folder: Path, training: Training) -> str | None:
+    """Go on with the run in a folder, as the command does."""
+    run = Run(folder)
+    run.write_config(TINY, OracleConfig())
+    run.load_state(training)
+    return session._take_steps(training, run, session.Watch())
+
+
+class Interrupted(Training):
+    """Hears a Ctrl-C at one place of one step."""
+
+    place, at_step = "", 2
+
+    def _here(self, place: str) -> None:
+        if self.place == place and self.num_taken == self.at_step:
+            ctrl_c()
+
+    def _draw(self) -> None:
+        self._here("drawing")
+        super()._draw()
+        self._here("looking")
+
+    def _reviewer_loss(self) -> torch.Tensor:
+        loss = super()._reviewer_loss()
+        self._here("judging")
+        return loss
+
+    def _anonymize_batch(self) -> zo.Batch:
+        found = super()._anonymize_batch()
+        self._here("probing")
+        return found
+
+    def _move(self, report: zo.StepReport) -> object:
+        learn = self.scheme.refresh
+
+        def refresh(pictures: torch.Tensor, labels: torch.Tensor) -> float:
+            self._here("before learning")
+            learned = learn(pictures, labels)
+            self._here("after learning")
+            return learned
+
+        self.scheme.refresh = refresh
+        try:
+            return super()._move(report)
+        finally:
+            del self.scheme.refresh
+
+
+@pytest.mark.parametrize(
+    ("place", "taken"),
+    [("drawing", 2), ("looking", 2), ("judging", 2), ("probing", 2), ("before learning", 3), ("after learning", 3)],
+)
+def test_ctrl_c_anywhere_in_a_step_leaves_a_run_that_ends_as_the_undisturbed_one(tmp_path, clips, place, taken):
+    undisturbed = Training(TINY, clips, EmbeddedOracle())
+    records = list(undisturbed.steps())
+    stopped = Interrupted(TINY, clips, EmbeddedOracle())
+    stopped.place = place
+    assert train_in(tmp_path, stopped) == session.CTRL_C
+    assert stopped.num_taken == taken == len(Run(tmp_path).read_metrics())
+    resumed = Training(TINY, clips, EmbeddedOracle())
+    assert train_in(tmp_path, resumed) is None
+    assert Run(tmp_path).read_metrics() == records
+    assert torch.equal(weights_of(resumed), weights_of(undisturbed))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_step_that_fails_while_the_networks_move_is_not_kept(tmp_path, clips, monkeypatch):
+    monkeypatch.setattr(session, "SAVE_EVERY", 2)
+    training = Training(TINY, clips, EmbeddedOracle())
+    refresh = training.scheme.refresh
+
+    def out_of_memory(pictures: torch.Tensor, labels: torch.Tensor) -> float:
+        if training.num_taken == 3:
+            raise RuntimeError("out of memory")
+        return refresh(pictures, labels)
+
+    training.scheme.refresh = out_of_memory
+    with pytest.raises(RuntimeError, match="out of memory"):
+        train_in(tmp_path, training)
+    assert not training.has_state
+    with pytest.raises(RuntimeError, match=r"state_dict\(\) must not be called where the networks are half moved"):
+        training.state_dict()
+    assert zo.load_checkpoint(tmp_path / "state.ckpt")["num_taken"] == 2
+    resumed = Training(TINY, clips, EmbeddedOracle())
+    assert train_in(tmp_path, resumed) is None
+    undisturbed = Training(TINY, clips, EmbeddedOracle())
+    list(undisturbed.steps())
+    assert torch.equal(weights_of(resumed), weights_of(undisturbed))
+
+
+def test_a_state_shares_the_networks_tensors_and_holds_each_once(clips):
+    training = Training(TINY, clips, EmbeddedOracle())
+    next(training.steps())
+    state = training.state_dict()
+    own = {tensor.data_ptr() for tensor in training.anonymizer.parameters()}
+    assert own <= {tensor.data_ptr() for tensor in state["anonymizer"].values()}
+    places = [tensor.data_ptr() for tensor in _tensors_in(state) if tensor.is_floating_point() and tensor.numel()]
+    assert len(places) == len(set(places))
+
+
+def test_what_a_step_changes_before_the_networks_move_is_a_snapshot(clips):
+    training = Training(replace(TINY, schedule="adaptive", reuse_more=True), clips, EmbeddedOracle())
+    steps = training.steps()
+    for _ in range(3):
+        next(steps)
+    small = training._small_state()
+    kept = [tensor.clone() for tensor in _tensors_in(small)]
+    list(steps)
+    assert all(map(torch.equal, kept, _tensors_in(small)))
+    assert small["num_taken"] == 3
+
+
+def test_a_new_run_builds_its_networks_once(tmp_path, monkeypatch):
+    built = []
+    build = starting.build_anonymizer
+
+    def counted(name: str, **options: object) -> nn.Module:
+        built.append(name)
+        return build(name, **options)
+
+    monkeypatch.setattr(starting, "build_anonymizer", counted)
+    config = replace(TINY, anonymizer="unet-4", start_steps=1)
+    run, stopped_by = session.train_run(config, tmp_path, "one", session.Watch())
+    assert stopped_by is None
+    assert built == ["unet-4"]
+    again = run.load_start(config, render_clips("train", TINY.clips), lambda _name: None)
+    first = zo.load_checkpoint(run.path / "start.ckpt")["anonymizer"]
+    assert all(torch.equal(tensor, first[name]) for name, tensor in again.anonymizer.state_dict().items())
+
+
+def test_outside_the_main_thread_the_handler_of_ctrl_c_stays():
+    seen = []
+
+    def look() -> None:
+        with held_interrupts():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+def test_a_held_ctrl_c_is_told_and_the_handler_is_back_after_an_error():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(OSError, match="disk full"), held_interrupts() as heard:
+        ctrl_c()
+        raise OSError("disk full")
+    assert heard == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def _tensors_in(state: object) -> list[torch.Tensor]:
+    if isinstance(state, torch.Tensor):
+        return [state]
+    if isinstance(state, dict):
+        return [tensor for value in state.values() for tensor in _tensors_in(value)]
+    if isinstance(state, (list, tuple)):
+        return [tensor for value in state for tensor in _tensors_in(value)]
+    return []
