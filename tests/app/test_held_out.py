@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.data.held_out import hold_out_answer, hold_out_attribute, hold_out_question, select_clips
+from privacy_mllm.data.held_out import hold_out_answer, hold_out_attribute, hold_out_question
 from privacy_mllm.data.world import ATTRIBUTES, PLACES, QUESTIONS, render_clips
 
 WHERE = "where is the person"
@@ -20,7 +20,7 @@ def _places(clips: Clips) -> set[str]:
 
 
 def test_selected_clips_bring_all_their_parts() -> None:
-    some = select_clips(TRAIN, [5, 2])
+    some = TRAIN.select([5, 2])
     assert some.names == (TRAIN.names[5], TRAIN.names[2])
     assert some.answers == (TRAIN.answers[5], TRAIN.answers[2])
     assert torch.equal(some.frames, TRAIN.frames[[5, 2]])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
+
+from privacy_mllm.data.lazy import load, take
 
 Answers = Mapping[str, tuple[str, ...]]
 """The questions of one clip, each with the answers that count as right."""
@@ -61,6 +63,28 @@ class Clips:
             names=self.names[:count],
             people=None if self.people is None else self.people[:count],
         )
+
+    def select(self, rows: Sequence[int]) -> Clips:
+        """Some of the clips, in the order given; pictures that are read when they are needed stay unread.
+
+        Args:
+            rows: Their numbers.
+
+        Raises:
+            IndexError: If a number is out of range.
+        """
+        return replace(
+            self,
+            frames=take(self.frames, rows),
+            attributes=take(self.attributes, rows),
+            answers=tuple(self.answers[row] for row in rows),
+            names=tuple(self.names[row] for row in rows),
+            people=None if self.people is None else take(self.people, rows),
+        )
+
+    def load(self) -> Clips:
+        """The same clips with all of their pictures in memory."""
+        return replace(self, frames=load(self.frames), people=None if self.people is None else load(self.people))
 
     def with_frames(self, frames: Tensor) -> Clips:
         """The same clips with other pictures, for example anonymized ones ``uint8 [n, t, 3, h, w]``."""

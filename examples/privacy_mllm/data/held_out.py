@@ -6,10 +6,8 @@ value. What an anonymizer does on the second that it did not on the first is its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import torch
 
 from privacy_mllm.data.clips import Answers, Clips, all_questions
 from privacy_mllm.metrics import same_words
@@ -28,27 +26,6 @@ class HeldOut:
     train: Clips
     test: Clips
     value: str
-
-
-def select_clips(clips: Clips, rows: Sequence[int]) -> Clips:
-    """Some of the clips, in the order given.
-
-    Args:
-        clips: The clips.
-        rows: Their numbers.
-
-    Raises:
-        IndexError: If a number is out of range.
-    """
-    index = torch.as_tensor(rows, dtype=torch.long)
-    return Clips(
-        frames=clips.frames[index],
-        attributes=clips.attributes[index],
-        attribute_names=clips.attribute_names,
-        answers=tuple(clips.answers[row] for row in rows),
-        names=tuple(clips.names[row] for row in rows),
-        people=None if clips.people is None else clips.people[index],
-    )
 
 
 def hold_out_attribute(train: Clips, test: Clips, name: str, *, shown: bool = True) -> HeldOut:
@@ -125,7 +102,7 @@ def _filter(name: str, clips: Clips, keep: Callable[[int], object]) -> Clips:
     rows = [row for row in range(len(clips)) if keep(row)]
     if not rows:
         raise ValueError(f"`{name}` must keep at least one clip, but the held-out value leaves none.")
-    return select_clips(clips, rows)
+    return clips.select(rows)
 
 
 def _with_attributes(clips: Clips, columns: list[int]) -> Clips:

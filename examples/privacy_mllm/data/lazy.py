@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from privacy_mllm.data._store import Fetch, Store
 from privacy_mllm.data.reading import Item, Reading, read_clip
 
 CACHE_BYTES = 1 << 30
 """Bytes of clips that are kept once read, by default: one GiB."""
 
 MOST_WORKERS = 8
+READ_AHEAD = 64
+"""Clips that wait for being taken at most, while many are read."""
 
 
 class LazyFrames(Tensor):
@@ -41,7 +42,7 @@ class LazyFrames(Tensor):
         MediaError: On reading, if a clip is missing or broken; the message names its file.
     """
 
-    _store: _Store
+    _store: Store
     _rows: Sequence[int]
 
     # The one protocol by which a tensor can be something that is not in memory:
@@ -58,17 +59,29 @@ class LazyFrames(Tensor):
         workers: int | None = None,
     ) -> LazyFrames:
         """Unread clips."""
-        if cache_bytes < 0:
-            raise ValueError(f"`cache_bytes` must not be negative, got {cache_bytes}.")
-        if workers is not None and workers < 1:
-            raise ValueError(f"`workers` must be positive, got {workers}.")
-        store = _Store(tuple(items), reading, cache_bytes, workers or min(os.cpu_count() or 1, MOST_WORKERS))
-        return cls._of(store, range(len(items)))
+        listed = tuple(items)
+        fetch = in_threads(lambda row: read_clip(listed[row], reading), workers)
+        return cls.fetched(fetch, (len(items), *reading.shape), cache_bytes=cache_bytes)
 
     @classmethod
-    def _of(cls, store: _Store, rows: Sequence[int]) -> LazyFrames:
-        reading = store.reading
-        shape = (len(rows), reading.frames, 3, reading.size, reading.size)
+    def fetched(cls, fetch: Fetch, shape: Sequence[int], *, cache_bytes: int = CACHE_BYTES) -> LazyFrames:
+        """Clips that come from anywhere, or channels that are no colours.
+
+        Args:
+            fetch: From numbers of clips to the clips, of which each is the same however it is asked for.
+            shape: ``[n, t, c, h, w]``.
+            cache_bytes: Bytes of clips that are kept.
+
+        Raises:
+            ValueError: If `cache_bytes` is negative.
+        """
+        if cache_bytes < 0:
+            raise ValueError(f"`cache_bytes` must not be negative, got {cache_bytes}.")
+        return cls._of(Store(fetch, tuple(shape[1:]), cache_bytes), range(shape[0]))
+
+    @classmethod
+    def _of(cls, store: Store, rows: Sequence[int]) -> LazyFrames:
+        shape = (len(rows), *store.shape)
         frames: LazyFrames = Tensor._make_wrapper_subclass(cls, shape, dtype=torch.uint8)  # noqa: SLF001
         frames._store, frames._rows = store, rows
         return frames
@@ -94,6 +107,17 @@ class LazyFrames(Tensor):
         """All of the frames, read; a plain tensor."""
         return self._store.read([self._rows[row] for row in range(len(self))])
 
+    def unread(self, rows: Sequence[int]) -> LazyFrames:
+        """Some of the clips, still unread.
+
+        Args:
+            rows: Their numbers.
+
+        Raises:
+            IndexError: If a number is out of range.
+        """
+        return self._of(self._store, [self._rows[row] for row in rows])
+
     def __getitem__(self, index: Any) -> Tensor:  # noqa: ANN401 - as a tensor's
         """Frames of some clips; unread where `index` is a slice."""
         first, *rest = index if isinstance(index, tuple) else (index,)
@@ -104,7 +128,9 @@ class LazyFrames(Tensor):
             return self._store.read([self._rows[first]])[(0, *rest)]
         if isinstance(first, (Tensor, list)):
             rows, places = torch.arange(len(self))[first].unique(return_inverse=True)
-            return self._store.read([self._rows[int(row)] for row in rows])[(places, *rest)]
+            clips = self._store.read([self._rows[row] for row in rows.tolist()])
+            as_they_are = not rest and torch.equal(places, torch.arange(len(rows)))
+            return clips if as_they_are else clips[(places, *rest)]
         return self.load()[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:  # noqa: ANN401
@@ -121,18 +147,26 @@ class LazyFrames(Tensor):
         return f"LazyFrames({list(self.shape)}, uint8)"
 
 
-def prefetch(frames: Tensor, batches: Iterable[Tensor]) -> Iterator[Tensor]:
-    """``frames[rows]`` for each batch of rows; the next one is read while the present one is used.
+Index = Tensor | tuple[Tensor, ...]
+"""Numbers of clips, or of clips and frames."""
+
+
+def prefetch(frames: Tensor, batches: Iterable[Index]) -> Iterator[Tensor]:
+    """``frames[rows]`` for each batch of rows; of lazy frames the next one is read while the present one is used.
 
     Args:
         frames: Clips ``[n, t, 3, h, w]``, lazy ones or others.
-        batches: Numbers of clips, ``long [b]`` each; one batch more is taken than is used.
+        batches: Numbers of clips, ``long [b]`` each, or of clips and frames; of lazy frames, one batch more is taken
+            than is used.
 
     Example:
         >>> import torch
         >>> [batch.tolist() for batch in prefetch(torch.arange(6), iter([torch.tensor([0, 5]), torch.tensor([2])]))]
         [[0, 5], [2]]
     """
+    if not isinstance(frames, LazyFrames):
+        yield from (frames[rows] for rows in batches)
+        return
     with ThreadPoolExecutor(1) as ahead:
         coming = None
         for rows in batches:
@@ -144,40 +178,43 @@ def prefetch(frames: Tensor, batches: Iterable[Tensor]) -> Iterator[Tensor]:
             yield coming.result()
 
 
-class _Store:
-    """Reads clips in threads and keeps the last ones."""
+def in_threads(read: Callable[[int], Tensor], workers: int | None = None) -> Fetch:
+    """A way to fetch clips that reads several at once.
 
-    def __init__(self, items: tuple[Item, ...], reading: Reading, cache_bytes: int, workers: int) -> None:
-        self.items, self.reading, self.cache_bytes = items, reading, cache_bytes
-        self.cached_bytes = 0
-        self._cache: OrderedDict[int, Tensor] = OrderedDict()
-        self._lock = Lock()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="frames")
+    Args:
+        read: From the number of a clip to the clip.
+        workers: Clips read at once; None for one a core, at most ``MOST_WORKERS``.
 
-    def read(self, rows: Sequence[int]) -> Tensor:
-        """Clips ``uint8 [n, t, 3, h, w]``."""
-        if not rows:
-            side = self.reading.size
-            return torch.empty(0, self.reading.frames, 3, side, side, dtype=torch.uint8)
-        return torch.stack(list(self._pool.map(self._one, rows)))
+    Raises:
+        ValueError: If `workers` is not positive.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"`workers` must be positive, got {workers}.")
+    pool = ThreadPoolExecutor(workers or min(os.cpu_count() or 1, MOST_WORKERS), thread_name_prefix="frames")
 
-    def _one(self, row: int) -> Tensor:
-        with self._lock:
-            if row in self._cache:
-                self._cache.move_to_end(row)
-                return self._cache[row]
-        clip = read_clip(self.items[row], self.reading)
-        with self._lock:
-            self._keep(row, clip)
-        return clip
+    def fetch(rows: Sequence[int]) -> Iterator[Tensor]:
+        for start in range(0, len(rows), READ_AHEAD):  # what was read and not yet taken waits in memory
+            yield from pool.map(read, rows[start : start + READ_AHEAD])
 
-    def _keep(self, row: int, clip: Tensor) -> None:
-        if row in self._cache or clip.nbytes > self.cache_bytes:
-            return
-        self._cache[row] = clip
-        self.cached_bytes += clip.nbytes
-        while self.cached_bytes > self.cache_bytes:
-            self.cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+    return fetch
+
+
+def take(frames: Tensor, rows: Sequence[int]) -> Tensor:
+    """Some clips; unread if they are lazy.
+
+    Args:
+        frames: Clips, ``[n, ...]``.
+        rows: Their numbers.
+
+    Raises:
+        IndexError: If a number is out of range.
+    """
+    return frames.unread(rows) if isinstance(frames, LazyFrames) else frames[torch.as_tensor(rows, dtype=torch.long)]
+
+
+def load(frames: Tensor) -> Tensor:
+    """All of the clips in memory, as they are if they are there."""
+    return frames.load() if isinstance(frames, LazyFrames) else frames
 
 
 def _refuse_writing() -> NoReturn:

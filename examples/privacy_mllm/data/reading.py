@@ -52,6 +52,11 @@ class Reading:
     crop: str = "centre"
     seed: int = 0
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of a clip, ``(t, 3, h, w)``."""
+        return self.frames, 3, self.size, self.size
+
     def __post_init__(self) -> None:
         """Check the settings."""
         for name in ("frames", "size"):
