@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TypeAlias
 
+from privacy_mllm import option_groups
 from privacy_mllm.config import PRECISIONS, TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.presets import preset_names
@@ -102,6 +102,7 @@ def _add_demo(verbs: _Verbs) -> None:
     )
     _add_runs(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the training")
+    option_groups.add_severity(parser)
     parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
 
 
@@ -123,39 +124,10 @@ def _add_train(verbs: _Verbs) -> None:
     )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run, with its own settings")
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
-    _add_judging(parser)
-    _add_plan(parser)
-    _add_settings(parser, "settings of the black box", OracleConfig)
-    _add_settings(parser, "settings of the method", TrainConfig)
-
-
-def _add_plan(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("plan, from what you assume of the service")
-    group.add_argument("--dry-run", action="store_true", help="print calls, tokens, price and hours; ask nothing")
-    group.add_argument("--latency", type=float, default=1.5, help="median seconds of a call")
-    group.add_argument("--latency-95", type=float, default=5.0, help="seconds that one call in twenty exceeds")
-    group.add_argument("--failure-rate", type=float, default=0.01, help="share of HTTP requests that fail")
-    group.add_argument("--tokens-per-picture", type=float, default=85.0, help="tokens that a picture counts for")
-    group.add_argument("--step-seconds", type=float, default=0.3, help="seconds of a step on this machine")
-
-
-def _add_settings(parser: argparse.ArgumentParser, title: str, kind: type[OracleConfig | TrainConfig]) -> None:
-    """An option for each setting, with its help and default."""
-    group = parser.add_argument_group(title)
-    for entry in fields(kind):
-        name, help_text = f"--{entry.name.replace('_', '-')}", entry.metadata["help"].replace("%", "%%")
-        of_type = type(entry.default)
-        if of_type is bool:
-            group.add_argument(name, action="store_true", help=help_text)
-            continue
-        group.add_argument(
-            name,
-            type=of_type,
-            default=entry.default,
-            choices=entry.metadata["choices"],
-            metavar=None if entry.metadata["choices"] else of_type.__name__.upper(),
-            help=help_text,
-        )
+    option_groups.add_judging(parser)
+    option_groups.add_plan(parser)
+    option_groups.add_settings(parser, "settings of the black box", OracleConfig)
+    option_groups.add_settings(parser, "settings of the method", TrainConfig)
 
 
 def _add_compare(verbs: _Verbs) -> None:
@@ -170,6 +142,7 @@ def _add_compare(verbs: _Verbs) -> None:
     parser.add_argument("-o", "--output", type=Path, default=RUNS / "compare", help="folder to write to")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each method")
     parser.add_argument("--workers", type=int, default=2, help="rows made at the same time, each on one core")
+    option_groups.add_attackers(parser)
     parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
 
 
@@ -184,7 +157,7 @@ def _add_probe(verbs: _Verbs) -> None:
     parser.add_argument("--picture", type=Path, help="a picture of yours; it is sent as it is")
     parser.add_argument("--question", default="", help="a question of yours")
     parser.add_argument("--answers", default="", help="answers to choose from, separated by commas")
-    _add_settings(parser, "settings of the black box", OracleConfig)
+    option_groups.add_settings(parser, "settings of the black box", OracleConfig)
 
 
 def _add_evaluate(verbs: _Verbs) -> None:
@@ -197,7 +170,7 @@ def _add_evaluate(verbs: _Verbs) -> None:
         "each method's pictures.",
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
-    _add_judging(parser)
+    option_groups.add_judging(parser)
     parser.add_argument("--split", choices=("test", "validation"), default="test", help="clips of which split")
 
 
@@ -273,11 +246,6 @@ def _add_data(verbs: _Verbs) -> None:
     check.add_argument("name", choices=DATA, metavar="NAME", help=f"one of {', '.join(DATA)}")
     check.add_argument("root", metavar="DIR", help="its folder; pa-hmdb51 may have DIR?videos=HMDB51")
     check.add_argument("--decode", action="store_true", help="also open every file and decode it to its end")
-
-
-def _add_judging(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--test-clips", type=int, default=500, help="clips that are judged")
-    parser.add_argument("--attacker-steps", type=int, default=200, help="steps of fine-tuning of each attacker")
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:

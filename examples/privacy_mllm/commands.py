@@ -20,6 +20,7 @@ from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.presets import load_preset
 from privacy_mllm.pretrain import pretrain as make_weights
 from privacy_mllm.runs import Run
+from privacy_mllm.severities import Severities, read_severities
 
 Settings = TypeVar("Settings", TrainConfig, OracleConfig)
 
@@ -35,8 +36,9 @@ def demo(options: Namespace) -> int:
         if stopped_by is not None:
             return _stopped(run, stopped_by)
         judging = Judging(test_clips=32, attacker_steps=5) if options.quick else Judging()
+        judging = replace(judging, severities=_severities(options))
         results = evaluate_run(run, watch, judging, full=True)
-    display.show_table(results)
+    display.show_results(results)
     display.show_files(run)
     display.say(f"took {time.monotonic() - started:.0f} s")
     return 0
@@ -59,7 +61,7 @@ def train(options: Namespace) -> int:
             display.show_files(run)
             return 0
         results = evaluate_run(run, watch, _judging(options), full=False)
-    display.show_table(results)
+    display.show_results(results)
     display.show_files(run)
     return 0
 
@@ -79,7 +81,7 @@ def evaluate(options: Namespace) -> int:
     run = Run(options.run)
     with display.watching() as watch:
         results = evaluate_run(run, watch, _judging(options, options.split), full=True)
-    display.show_table(results)
+    display.show_results(results)
     display.show_files(run)
     return 0
 
@@ -126,7 +128,18 @@ def data_check(options: Namespace) -> int:
 
 
 def _judging(options: Namespace, split: str = "test") -> Judging:
-    return Judging(test_clips=options.test_clips, attacker_steps=options.attacker_steps, split=split)
+    return Judging(
+        test_clips=options.test_clips,
+        attacker_steps=options.attacker_steps,
+        attackers=options.attackers,
+        scratch_steps=options.scratch_steps,
+        severities=_severities(options),
+        split=split,
+    )
+
+
+def _severities(options: Namespace) -> Severities | None:
+    return None if options.severity is None else read_severities(options.severity)
 
 
 def _stopped(run: Run, by: str) -> int:

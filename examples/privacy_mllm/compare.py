@@ -7,8 +7,7 @@ it was. Nothing is chosen by these numbers: settings are those of the methods, w
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from torch import nn
 from privacy_mllm.asking import Desk
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.people import PeopleClips, render_people
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.evaluate import Evaluator
 from privacy_mllm.leakage import Attackers
@@ -27,7 +27,7 @@ from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, baselines
 from privacy_mllm.methods.surrogates import Surrogate, surrogates
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.oracles.embedded import EmbeddedOracle
-from privacy_mllm.results import Row, mean_answers
+from privacy_mllm.results import Row
 from privacy_mllm.reviewers.attack import FINE_TUNING_STEPS, SCRATCH_STEPS
 from privacy_mllm.starting import make_start
 from privacy_mllm.train import Training
@@ -132,11 +132,18 @@ class Comparison:
         """The clips that are judged."""
         return render_clips("test", self.scale.test_clips)
 
+    @cached_property
+    def people(self) -> PeopleClips:
+        """The same people again and again, for re-identification."""
+        return render_people("test", max(2, self.scale.test_clips // 5))
+
     def _make(self, name: str, seed: int) -> str:
         made = self.makers[name](seed)
         raw_reviewer = make_start(self.config, self.clips).raw_reviewer
         desk = Desk(EmbeddedOracle())
-        evaluator = Evaluator(self.clips, self.test, desk, raw_reviewer, attackers=self._attackers(seed))
+        evaluator = Evaluator(
+            self.clips, self.test, desk, raw_reviewer, attackers=self._attackers(seed), people=self.people
+        )
         row = replace(evaluator.judge(made.method, made.insider), method=name, calls_per_sample=made.calls_per_sample)
         file = self._file(name, seed)
         part = file.with_suffix(".part")
@@ -180,6 +187,7 @@ class Comparison:
         return self.folder / "rows" / f"{''.join(c if c.isalnum() else '-' for c in name)}.{seed}.json"
 
     def _read(self, name: str, seed: int) -> Row:
+        """A kept row; one of an earlier version lacks some figures."""
         return Row(**json.loads(self._file(name, seed).read_text(encoding="utf-8")))
 
     def _check_same_settings(self) -> None:
@@ -188,74 +196,12 @@ class Comparison:
         file = self.folder / "about.json"
         if not file.is_file():
             file.write_text(json.dumps(about, indent=2), encoding="utf-8")
-        elif json.loads(file.read_text(encoding="utf-8")) != about:
+            return
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        # A setting that came with a later version stood at its default.
+        defaults = {"config": asdict(TrainConfig()), "scale": asdict(Scale())}
+        if {part: {**defaults[part], **kept[part]} for part in about} != about:
             raise ValueError(f"`output` {self.folder} holds rows of other settings; take another folder.")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A figure over seeds.
-
-    Args:
-        mean: Its mean.
-        low: Its lowest value.
-        high: Its highest value.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
-        """The spread of some values."""
-        known = sorted(values)
-        low, high = known[0], known[-1]
-        return cls(min(max(statistics.fmean(known), low), high), low, high)  # a mean may round beyond its values
-
-    def __str__(self) -> str:
-        """The mean, and half of the range where there is one."""
-        return f"{self.mean:.1f}" + (f" ±{(self.high - self.low) / 2:.0f}" if self.high > self.low else "")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One method over all seeds, all figures in percent.
-
-    Args:
-        method: Its name.
-        action: Right answers to the main question (Top-1).
-        answers: Right answers, the mean over all questions.
-        frozen: cMAP of the reviewer that saw raw pictures only.
-        attacker: cMAP of the strongest fine-tuned attacker.
-        calls: Black-box calls for each clip asked about.
-    """
-
-    method: str
-    action: Spread
-    answers: Spread
-    frozen: Spread
-    attacker: Spread
-    calls: float
-
-
-def summarize(rows: Mapping[str, Sequence[Row]]) -> list[Summary]:
-    """The table, a line a method.
-
-    Args:
-        rows: The rows of each method, one a seed.
-    """
-    return [
-        Summary(
-            method=name,
-            action=Spread.of(row.action for row in of_seeds),
-            answers=Spread.of(mean_answers(row) for row in of_seeds),
-            frozen=Spread.of(row.frozen_cmap for row in of_seeds),
-            attacker=Spread.of(row.attacker_cmap for row in of_seeds),
-            calls=statistics.fmean(row.calls_per_sample for row in of_seeds),
-        )
-        for name, of_seeds in rows.items()
-    ]
 
 
 def _shortened(method: Surrogate, most: int) -> Surrogate:

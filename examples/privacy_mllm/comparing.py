@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from rich.table import Table
-
-from privacy_mllm import display, figures
-from privacy_mllm.compare import OURS, Comparison, Scale, Summary, summarize
+from privacy_mllm import display, figures, tables
+from privacy_mllm.compare import OURS, Comparison, Scale
 from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.world import ATTRIBUTES
+from privacy_mllm.results import Row
+from privacy_mllm.severities import check_severities, read_severities
+from privacy_mllm.summaries import Summary, summarize
 
 QUICK = Scale(seeds=1, clips=48, test_clips=24, attacker_steps=5, surrogate_steps=3)
 QUICK_CONFIG = TrainConfig(clips=48, pool=16, batch=8, calls_per_sample=4.0)
@@ -22,7 +25,8 @@ def run(options: Namespace) -> int:
     """Make the rows that are missing, then print the table and write it and its picture.
 
     Args:
-        options: ``seeds``, ``output``, ``quick``, ``workers`` of the command line.
+        options: ``seeds``, ``output``, ``quick``, ``workers``, ``attackers``, ``scratch_steps``, ``severity`` of the
+            command line.
 
     Returns:
         Exit code 0.
@@ -31,12 +35,22 @@ def run(options: Namespace) -> int:
     config = (
         replace(TrainConfig(), clips=48, pool=16, batch=8, calls_per_sample=4.0) if options.quick else TrainConfig()
     )
-    scale = replace(QUICK if options.quick else Scale(), seeds=options.seeds, workers=options.workers)
+    severities = None if options.severity is None else read_severities(options.severity)
+    check_severities(severities or {}, ATTRIBUTES)
+    scale = replace(
+        QUICK if options.quick else Scale(),
+        seeds=options.seeds,
+        workers=options.workers,
+        attackers=options.attackers,
+        scratch_steps=options.scratch_steps,
+    )
     comparison = Comparison(config, scale, options.output)
     with display.counting_files() as progress:
-        rows = comparison.rows(lambda name, done, total: progress(done, total, name))
+        kept = comparison.rows(lambda name, done, total: progress(done, total, name))
+    rows = {name: [row.weigh(severities) for row in of_seeds] for name, of_seeds in kept.items()}
     summaries = summarize(rows)
     _show(summaries, scale)
+    _show_leakage(summaries, [row for of_seeds in rows.values() for row in of_seeds])
     _write(options.output / "table.csv", summaries)
     figures.draw_comparison(options.output / "comparison.png", summaries, ours=OURS)
     display.say(f"wrote {options.output / 'table.csv'} and {options.output / 'comparison.png'}")
@@ -46,23 +60,37 @@ def run(options: Namespace) -> int:
 
 def _show(summaries: list[Summary], scale: Scale) -> None:
     display.say(f"mean over {scale.seeds} seeds ± half of their range, {scale.test_clips} test clips; in %")
-    table = Table()
-    table.add_column("method", no_wrap=True)
-    for heading in ("action", "all", "frozen", "attacker", "calls"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in summaries:
-        figures_of_row = (row.action, row.answers, row.frozen, row.attacker)
-        style = "bold" if row.method == OURS else None
-        table.add_row(row.method, *map(str, figures_of_row), f"{row.calls:.1f}", style=style)
-    display.show(table)
+    cells = (
+        [row.method, *map(str, (row.action, row.answers, row.frozen, row.attacker)), f"{row.calls:.1f}"]
+        for row in summaries
+    )
+    display.show(tables.table(tables.ANSWERS, cells, bold=OURS))
+
+
+def _show_leakage(summaries: list[Summary], rows: list[Row]) -> None:
+    columns = tables.leakage_columns(rows)
+    cells = (
+        [
+            row.method,
+            tables.worst_of(row.worst, row.worst_above.mean),
+            *(str(getattr(row, name)) for name in columns),
+        ]
+        for row in summaries
+    )
+    display.say("what the attacker reads")
+    display.show(tables.table(("worst attribute", *columns), cells, bold=OURS))
+    for line in tables.notes_on_leakage(rows):
+        display.say(line)
 
 
 def _write(file: Path, summaries: list[Summary]) -> None:
-    names = ("action", "answers", "frozen", "attacker")
+    names = ("action", "answers", "frozen", "attacker", "worst_above", "bits", "person", "weighted")
+    parts = ("mean", "low", "high")
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["method", *(f"{name}_{part}" for name in names for part in ("mean", "low", "high")), "calls"])
+        writer.writerow(["method", *(f"{name}_{part}" for name in names for part in parts), "worst", "calls"])
         for row in summaries:
             spreads = [getattr(row, name) for name in names]
-            numbers = [f"{value:.2f}" for spread in spreads for value in (spread.mean, spread.low, spread.high)]
-            writer.writerow([row.method, *numbers, f"{row.calls:.2f}"])
+            values = (getattr(spread, part) for spread in spreads for part in parts)
+            numbers = ["" if math.isnan(value) else f"{value:.2f}" for value in values]
+            writer.writerow([row.method, *numbers, row.worst, f"{row.calls:.2f}"])

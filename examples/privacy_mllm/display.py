@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from privacy_mllm import tables
 from privacy_mllm.records import StepRecord
-from privacy_mllm.results import Results, mean_answers
+from privacy_mllm.results import Results
 from privacy_mllm.runs import Run
 from privacy_mllm.session import OURS, Watch
 
@@ -69,22 +70,13 @@ def counting_files() -> Iterator[Callable[[int, int, str], None]]:
         yield show
 
 
-def show_table(results: Results) -> None:
-    """The table of results; all figures in percent."""
+def show_results(results: Results) -> None:
+    """The tables of results, and what their columns mean."""
     say("answers that are right (more is better), attributes that are read (less is better); in %")
-    table = Table()
-    table.add_column("method", no_wrap=True)
-    for heading in ("action", "all", "frozen", "attacker", "calls"):
-        table.add_column(heading, justify="right")
-    for row in results.rows:
-        numbers = (row.action, mean_answers(row), row.frozen_cmap, row.attacker_cmap)
-        figures = ("-" if math.isnan(number) else f"{number:.1f}" for number in numbers)
-        cells = [row.method, *figures, f"{row.calls_per_sample:.1f}"]
-        table.add_row(*cells, style="bold" if row.method == OURS else None)
-    _console.print(table)
+    show(tables.answers_table(results, ours=OURS))
     say("action    the main question; all: the mean over all questions")
     say("frozen    cMAP of the reviewer that saw raw pictures only (the paper's measure; it flatters)")
-    say("attacker  cMAP of a reviewer fine-tuned on each method's pictures: the leakage to believe")
+    say("attacker  cMAP of the strongest reviewer trained on each method's pictures: the leakage to believe")
     say(f"          an attacker who sees nothing reads {results.blind_cmap:.1f} (blind base rate)")
     say("calls     black-box calls of the training, for each clip asked about")
     if any(math.isnan(row.action) for row in results.rows):
@@ -92,6 +84,19 @@ def show_table(results: Results) -> None:
     unanswered = sum(row.unanswered for row in results.rows)
     if unanswered:
         say(f"{unanswered} calls of the judging failed; they count neither as right nor as wrong")
+    say("\nwhat the attacker reads")
+    show(tables.leakage_table(results, ours=OURS))
+    for line in tables.notes_on_leakage(results.rows):
+        say(line)
+    if results.held_out:
+        _show_generalisation(results)
+
+
+def _show_generalisation(results: Results) -> None:
+    say(f"\ntraining was not shown: {results.held_out}")
+    show(tables.generalisation_table(results.generalisation, ours=OURS))
+    say("answers   right answers (%), all questions; attacker: cMAP, in brackets that of guessing")
+    say("seen      what training was shown; unseen: what it was not; -: the same for both, or nothing to be read")
 
 
 def show_files(run: Run) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from privacy_mllm.compare import Summary
+    from privacy_mllm.summaries import Summary
 
 GRID_CLIPS = 6
 RIGHT, WRONG, OURS, PLAIN = "#1a7f37", "#b42318", "#0b5cad", "#667085"

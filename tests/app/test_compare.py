@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from privacy_mllm.cli import main
-from privacy_mllm.compare import Scale, Spread
+from privacy_mllm.compare import Scale
 from privacy_mllm.comparing import QUICK_CONFIG
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.summaries import Spread
 from privacy_mllm.train import Training
 from privacy_mllm.utility import utility_loss
 
