@@ -45,15 +45,3 @@ def test_the_readme_quickstart_runs_as_it_stands() -> None:
     losses, counts = (re.findall(r"[\d.]+", line) for line in said.splitlines())
     assert [float(loss) for loss in losses] == pytest.approx([0.25, 0.25], abs=0.05)
     assert counts == ["2001", "1001"]
-
-
-@pytest.mark.parametrize("form", ["minimal", "history"])
-def test_the_overhead_benchmark_ends_with_one_json_line(form: str, tmp_path: Path) -> None:
-    import json
-
-    size = {"minimal": "1000", "history": "100000"}[form]
-    arguments = ["-m", "benchmarks.overhead", "--size", size, "--results", str(tmp_path / "overhead.csv")]
-    row = json.loads(run(*arguments, cwd=EXAMPLES.parent).splitlines()[-1])
-    assert row["p"] == int(size)
-    assert row["history_bytes"] == 10 * 8 * -(-int(size) // 64)
-    assert (tmp_path / "overhead.csv").read_text().count("\n") == 2
