@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from privacy_mllm.devices import device_of
+from privacy_mllm.drawing import draw_batches
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.unet import UNet
-from privacy_mllm.reviewing import Progress, draw_frames
+from privacy_mllm.reviewing import Progress
 
 RECONSTRUCTION_WEIGHT = 1.4
 """Weight of the mean absolute error that keeps the warm start's output an image of its input. Too small,
@@ -47,8 +48,8 @@ def train_identity(
     optimizer = torch.optim.AdamW(network.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
     unlabelled = torch.zeros(len(frames), 0)
-    for step in range(steps):
-        pictures, _ = draw_frames(frames, unlabelled, batch, generator, device_of(network))
+    drawn = draw_batches(frames, unlabelled, steps, batch, generator, device_of(network))
+    for step, (pictures, _) in enumerate(drawn):
         output = network(pictures)
         loss = F.l1_loss(output, pictures) + 3 * F.mse_loss(output, pictures)
         optimizer.zero_grad()
@@ -96,9 +97,9 @@ def train_warm(
     optimizer = torch.optim.Adam(network.parameters(), lr)
     adversary = torch.optim.Adam(reviewer.parameters(), reviewer_lr)
     network.train()
-    for step in range(steps):
+    drawn = draw_batches(frames, attributes, steps, batch, generator, device_of(network))
+    for step, (pictures, labels) in enumerate(drawn):
         optimizer.param_groups[0]["lr"] = lr * (1 - 0.9 * step / steps)
-        pictures, labels = draw_frames(frames, attributes, batch, generator, device_of(network))
         output = network(pictures)
         private = privacy_loss(reviewer.eval()(output), base_rates)
         loss = private + RECONSTRUCTION_WEIGHT * F.l1_loss(output, pictures)

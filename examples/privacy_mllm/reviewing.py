@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from privacy_mllm.devices import device_of, send, to_pictures
+from privacy_mllm.data.lazy import prefetch
+from privacy_mllm.devices import device_of, to_pictures
+from privacy_mllm.drawing import draw_batches
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.reviewer import Reviewer
 
@@ -112,8 +114,8 @@ def train_reviewer(
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(reviewer.parameters(), lr, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.15)
-    for step in range(steps):
-        pictures, labels = draw_frames(frames, attributes, batch, generator, device_of(reviewer))
+    drawn = draw_batches(frames, attributes, steps, batch, generator, device_of(reviewer))
+    for step, (pictures, labels) in enumerate(drawn):
         loss = F.binary_cross_entropy_with_logits(reviewer(pictures), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -158,32 +160,17 @@ def embed(reviewer: AttributeNetwork, frames: Tensor) -> Tensor:
     return _mean_over_frames(reviewer, reviewer.features, frames)
 
 
-def draw_frames(
-    frames: Tensor,
-    attributes: Tensor,
-    batch: int,
-    generator: torch.Generator,
-    device: torch.device | str = "cpu",
-) -> tuple[Tensor, Tensor]:
-    """A random frame each of random clips: pictures ``[batch, 3, h, w]`` in [0, 1] and labels ``[batch, k]``.
-
-    Half of the batches are mirrored as a whole.
-    """
-    clip = torch.randint(len(frames), (batch,), generator=generator)
-    time = torch.randint(frames.shape[1], (batch,), generator=generator)
-    pictures = to_pictures(frames[clip, time], device)
-    if torch.rand((), generator=generator) < 0.5:
-        pictures = pictures.flip(-1)
-    return pictures, send(attributes[clip].float(), device)
-
-
 def _mean_over_frames(network: nn.Module, see: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
     _check_clips(frames)
     was_training = network.training
     network.eval()
+    device, clips_at_once = device_of(network), max(1, FRAMES_AT_ONCE // frames.shape[1])
     with torch.inference_mode():
-        device = device_of(network)
-        parts = [see(to_pictures(part, device)).cpu() for part in frames.flatten(0, 1).split(FRAMES_AT_ONCE)]
+        parts = [
+            see(to_pictures(pictures, device)).cpu()
+            for clips in prefetch(frames, torch.arange(len(frames)).split(clips_at_once))
+            for pictures in clips.flatten(0, 1).split(FRAMES_AT_ONCE)
+        ]
     network.train(was_training)
     return torch.cat(parts).clone().reshape(len(frames), frames.shape[1], -1).mean(dim=1)
 

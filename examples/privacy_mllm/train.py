@@ -12,7 +12,6 @@ import copy
 import math
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,9 +19,10 @@ from torch import Tensor
 
 import zoopt_mo as zo
 from privacy_mllm.asking import Desk, Question
+from privacy_mllm.batches import StepBatches
 from privacy_mllm.config import TrainConfig
-from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.devices import device_of, send, to_pictures
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.devices import device_of, to_pictures
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.losses import privacy_loss
@@ -41,7 +41,6 @@ from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
-from privacy_mllm.reviewing import draw_frames
 from privacy_mllm.starting import Start, make_start
 from privacy_mllm.utility import Target
 
@@ -93,14 +92,12 @@ class Training:
         self.base_rates = self.private.attributes.mean(dim=0).clamp(0.01, 0.99).to(self._device)
         self.num_steps = count_steps(config, len(self.pool))
         self.num_taken = 0
-        self.question = config.question or all_questions(clips)[0]
         self.desk = Desk(oracle, ledger, max_failures=self.limits.max_failures)
         self.differences = ZeroDifferences()
         self.budget = build_budget(self.limits, self.num_steps * PROBES_A_STEP * config.batch)
         self.trajectory = zo.StableTrajectory()
         self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
-        self._generator = torch.Generator().manual_seed(config.seed)
-        self._order = torch.empty(0, dtype=torch.long)  # clips of the pool that are still to be asked about
+        self.batches = StepBatches(config, self.pool, self.private, self.scheduler_of_clips, self._device)
         self._before: dict[str, Any] | None = None  # while a step is taken: the small parts before it
         self._is_moving = False
         self._build()
@@ -187,8 +184,7 @@ class Training:
             "num_taken": self.num_taken,
             "utility": self.utility.state_dict(),  # a snapshot of its own
             **{part: copy.deepcopy(getattr(self, part).state_dict()) for part in _COUNTERS},
-            "generator": self._generator.get_state(),
-            "order": self._order,
+            **self.batches.state_dict(),
             "pairs": [self.differences.num_pairs, self.differences.num_zero],
         }
 
@@ -201,16 +197,12 @@ class Training:
         self.num_taken = state["num_taken"]
         for part in (*_NETWORKS, *_COUNTERS, "utility"):
             getattr(self, part).load_state_dict(state[part])
-        self._generator.set_state(state["generator"])
-        self._order = state["order"]
+        self.batches.load_state_dict(state)
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
 
     def _draw(self) -> None:
         """What the step looks at."""
-        self._batch = self._draw_batch()
-        self._pictures, self._labels = draw_frames(
-            self.private.frames, self.private.attributes, self.config.privacy_batch, self._generator, self._device
-        )
+        self._batch = self.batches.draw(is_last=self.num_taken + 1 == self.num_steps)
         self._paid = self.num_calls, self.utility.cost
 
     def _move(self, report: zo.StepReport) -> StepRecord:
@@ -226,7 +218,7 @@ class Training:
             self.scheduler_of_clips.tell(self._batch.rows.numpy(), losses)
         self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
         self.trajectory.update(report.value)
-        learned = self.scheme.refresh(self._anonymized, self._labels)  # on what the anonymizer showed it
+        learned = self.scheme.refresh(self._anonymized, self._batch.labels)  # on what the anonymizer showed it
         record = self._record(self.num_taken, report, learned, lr)
         self.num_taken += 1
         self._before, self._is_moving = None, False
@@ -269,34 +261,8 @@ class Training:
 
     def _reviewer_loss(self) -> Tensor:
         """L_Privacy of the anonymized pictures."""
-        self._anonymized = self.anonymizer(self._pictures)
+        self._anonymized = self.anonymizer(self._batch.pictures)
         return self.scheme.loss(self._anonymized)
-
-    def _draw_batch(self) -> _Batch:
-        """The clips of a step, with a question for each."""
-        if self.config.schedule == "adaptive":
-            rows = torch.from_numpy(self.scheduler_of_clips.draw(self.config.batch))
-        else:
-            rows = self._next_in_turn(self.config.batch)
-        questions = [self._draw_question(int(row)) for row in rows]
-        targets = [self.pool.answers[int(row)][question] for row, question in zip(rows, questions, strict=True)]
-        return _Batch(rows, send(self.pool.frames[rows], self._device), questions, targets)
-
-    def _next_in_turn(self, size: int) -> Tensor:
-        """Every clip of the pool once, in random order, then again."""
-        if len(self._order) < size:
-            self._order = torch.randperm(len(self.pool), generator=self._generator)
-        rows, self._order = self._order[:size], self._order[size:]
-        return rows
-
-    def _draw_question(self, row: int) -> str:
-        """The main question with its share of the queries, else one of the clip's others: untrained ones collapse."""
-        questions = list(self.pool.answers[row])
-        others = [question for question in questions if question != self.question]
-        main, other = torch.rand(2, generator=self._generator).tolist()
-        if self.question in questions and (not others or main < self.config.question_share):
-            return self.question
-        return others[int(other * len(others))]
 
     def _record(self, step: int, report: zo.StepReport, reviewer: float, lr: float) -> StepRecord:
         unasked = math.nan
@@ -316,11 +282,3 @@ class Training:
             zero_pairs=self.differences.rate,
             cost=self.utility.cost,
         )
-
-
-@dataclass(frozen=True)
-class _Batch:
-    rows: Tensor
-    frames: Tensor
-    questions: list[str]
-    targets: list[tuple[str, ...]]

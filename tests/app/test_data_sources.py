@@ -11,8 +11,9 @@ import torch
 from privacy_mllm.data.lazy import LazyFrames
 from privacy_mllm.data.sources import candidates_of, check_source, check_sources, load_clips, parse_source
 from privacy_mllm.data.splits import check_disjoint, is_validation
+from privacy_mllm.drawing import draw_frames
 from privacy_mllm.media import MediaError
-from privacy_mllm.reviewing import draw_frames, review, train_reviewer
+from privacy_mllm.reviewing import review, train_reviewer
 from tests.app import data_fixtures as disk
 from tests.app.folders import Talker, make_photographs
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 import zoopt_mo as zo
 from privacy_mllm.data.world import render_clips
+from privacy_mllm.drawing import draw_frames
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.factory import build_reviewer
@@ -27,7 +28,7 @@ from privacy_mllm.reviewers import (
     build_scheme,
     worst_attack,
 )
-from privacy_mllm.reviewing import draw_frames, review, train_reviewer
+from privacy_mllm.reviewing import review, train_reviewer
 
 NUM_ATTRIBUTES = 6
 PRIVACY = partial(privacy_loss, base_rates=torch.full((NUM_ATTRIBUTES,), 0.4))

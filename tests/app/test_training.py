@@ -138,7 +138,8 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], message: str)
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 60, 132), (1.0, 192, 192)])
 def test_the_main_question_gets_its_share_of_the_queries(clips: Clips, share: float, low: int, high: int) -> None:
     training = Training(replace(TINY, question=QUESTIONS[1], question_share=share), clips, EmbeddedOracle())
-    drawn = [training._draw_question(row % TINY.pool) for row in range(192)]
+    batches = [training.batches.draw(is_last=False) for _ in range(192 // TINY.batch)]
+    drawn = [question for batch in batches for question in batch.questions]
     assert low <= drawn.count(QUESTIONS[1]) <= high
     assert share == 1.0 or set(drawn) >= set(QUESTIONS) - {QUESTIONS[1]}
 
