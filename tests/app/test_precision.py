@@ -119,6 +119,26 @@ def test_probes_repeat_bit_for_bit_and_differ_from_each_other(clips):
     assert first[0] != first[1]
 
 
+def test_what_probes_differ_by_in_bfloat16_is_what_they_differ_by_in_float32(clips):
+    """The difference of two losses is all that a probe tells; rounding must not drown it."""
+    training = Training(replace(TINY, pool=16, batch=16, calls_per_sample=60.0), clips, EmbeddedOracle())
+    theta = zo.Parameters(training.anonymizer)
+    differences = []
+    for _ in range(10):
+        training._draw()
+        both = [
+            training.utility.query(theta)
+            for precision in ("bfloat16", "float32")
+            if set_precision(training.anonymizer, precision)
+        ]
+        differences.append([float(losses[0] - losses[1]) for losses in both])
+        training.utility.conclude(both[1])
+    rounded, exact = torch.tensor(differences).T
+    assert not torch.equal(rounded, exact)
+    assert float(torch.corrcoef(torch.stack([rounded, exact]))[0, 1]) > 0.98
+    assert float((rounded - exact).std()) < 0.2 * float(exact.std())
+
+
 def test_training_learns_in_bfloat16_and_keeps_everything_in_float32(clips):
     training = Training(HALF, clips, EmbeddedOracle())
     before = zo.Parameters(training.anonymizer).flat()

@@ -182,10 +182,13 @@ def test_outside_the_main_thread_the_handler_of_ctrl_c_stays():
 
 
 def test_a_held_ctrl_c_is_told_and_the_handler_is_back_after_an_error():
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(OSError, match="disk full"), held_interrupts() as heard:
+    def stopped_and_failed() -> None:
         ctrl_c()
         raise OSError("disk full")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(OSError, match="disk full"), held_interrupts() as heard:
+        stopped_and_failed()
     assert heard == [signal.SIGINT]
     assert signal.getsignal(signal.SIGINT) is before
 

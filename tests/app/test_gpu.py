@@ -1,0 +1,225 @@
+"""The flagship on a GPU: the same training as on the CPU, nothing moved to and fro but what must, one checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import zoopt_mo as zo
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.world import render_clips
+from privacy_mllm.methods import NetworkAnonymizer
+from privacy_mllm.models.factory import build_anonymizer
+from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.reviewing import review, train_reviewer
+from privacy_mllm.starting import build_start
+from privacy_mllm.train import Training
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+DEVICE = "cuda"
+CPU = TrainConfig(clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0)
+GPU = replace(CPU, network_device=DEVICE)
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    return render_clips("train", CPU.clips)
+
+
+@pytest.fixture(autouse=True)
+def _full_float32():
+    """Without TF32, which rounds to ten bits and would hide a difference."""
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        yield
+
+
+def theta_of(training: Training) -> Tensor:
+    return zo.Parameters(training.anonymizer).flat().cpu()
+
+
+def take(training: Training, count: int) -> list[Any]:
+    steps = training.steps()
+    return [next(steps) for _ in range(count)]
+
+
+def test_a_step_on_the_gpu_is_that_on_the_cpu_within_rounding(clips):
+    """Bytes round at halves, so a few pixels of a probe differ by one level; what is learned must not."""
+    ours, theirs = Training(GPU, clips, EmbeddedOracle()), Training(CPU, clips, EmbeddedOracle())
+    before = theta_of(theirs)
+    (mine,), (reference,) = take(ours, 1), take(theirs, 1)
+    assert mine.privacy == pytest.approx(reference.privacy, rel=1e-4)
+    assert mine.utility == pytest.approx(reference.utility, abs=2e-3)
+    assert mine.reviewer == pytest.approx(reference.reviewer, rel=1e-3)
+    moved, difference = theta_of(theirs) - before, theta_of(ours) - theta_of(theirs)
+    assert float(difference.norm()) < 0.1 * float(moved.norm())
+    rest, others = take(ours, 5), take(theirs, 5)
+    assert [record.calls for record in rest] == [record.calls for record in others]
+    for one, other in zip(rest, others, strict=True):
+        assert one.privacy == pytest.approx(other.privacy, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["SPSA", "RGE", "recommended"])
+def test_the_same_seed_probes_the_same_places_on_both_devices(name):
+    make = {"SPSA": zo.SPSA, "RGE": zo.RGE, "recommended": zo.recommended}[name]
+    places = []
+    for device in ("cpu", DEVICE):
+        theta = torch.linspace(-1, 1, 100_003, device=device)
+        parameters = zo.Parameters(theta)
+        estimator = make(radius=0.01, seed=5)
+        for _ in range(2):
+            displacements = estimator.ask(parameters.size)
+            estimator.tell([float(number % 3) for number in range(len(displacements))])
+        seen = []
+        with parameters.probing() as move:
+            for displacement in estimator.ask(parameters.size):
+                move(displacement)
+                seen.append(theta.cpu().clone())
+        assert torch.equal(theta.cpu(), torch.linspace(-1, 1, 100_003, device=device).cpu())
+        places.append(torch.stack(seen))
+    on_cpu, on_gpu = places
+    start = torch.linspace(-1, 1, 100_003)
+    assert torch.equal((on_cpu - start).sign(), (on_gpu - start).sign())
+    torch.testing.assert_close(on_cpu, on_gpu, rtol=1e-6, atol=1e-7)
+
+
+@dataclass
+class Copies(TorchDispatchMode):
+    """Bytes of every copy between devices, of the thread that runs the block."""
+
+    up: list[int] = field(default_factory=list)
+    down: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.name()
+        if name.startswith("aten::copy_"):
+            self._count(args[1], args[0])
+        elif name.startswith("aten::_to_copy"):
+            self._count(args[0], result)
+        elif name.startswith("aten::_local_scalar_dense") and args[0].device.type != "cpu":
+            self.down.append(args[0].element_size())
+        return result
+
+    def _count(self, source: Tensor, target: Tensor) -> None:
+        if source.device.type != target.device.type:
+            (self.down if target.device.type == "cpu" else self.up).append(target.numel() * target.element_size())
+
+
+def test_the_count_of_copies_sees_those_that_are_there():
+    with Copies() as copies:
+        there = torch.ones(1000).to(DEVICE)
+        there[:10].copy_(torch.zeros(10))
+        there.sum().item()
+        there.half().cpu()
+    assert copies.up == [4000, 40]
+    assert copies.down == [4, 2000]
+
+
+def test_a_step_sends_bytes_up_once_and_brings_only_payloads_down(clips):
+    training = Training(GPU, clips, EmbeddedOracle())
+    take(training, 2)
+    frames, (height, width) = clips.frames.shape[1], clips.frames.shape[-2:]
+    shown = CPU.batch * frames * 3 * height * width
+    pictures = CPU.privacy_batch * 3 * height * width
+    labels = 4 * CPU.privacy_batch * len(clips.attribute_names)
+    p = zo.Parameters(training.anonymizer).size
+    with Copies() as copies:
+        take(training, 1)
+    large = sorted(size for size in copies.up if size > p)
+    assert large == sorted([shown, pictures])
+    assert labels in copies.up
+    assert all(size <= p for size in copies.up if size not in (shown, pictures))  # packed signs, never a vector
+    assert [size for size in copies.down if size > 1024] == [shown, shown]
+
+
+def test_a_step_leaves_no_memory_behind(clips):
+    training = Training(replace(GPU, calls_per_sample=20.0), clips, EmbeddedOracle())
+    steps = training.steps()
+    held = []
+    for _ in range(10):  # the critical history is full by then
+        next(steps)
+    for _ in range(4):
+        next(steps)
+        held.append(torch.cuda.memory_allocated())
+    assert max(held) - min(held) <= 64 * 1024
+    assert held[-1] <= held[0] + 16 * 1024
+
+
+@pytest.mark.parametrize("scheme", ["alternate", "restart", "ensemble"])
+@pytest.mark.parametrize(("first", "second"), [(GPU, CPU), (CPU, GPU)], ids=["to the CPU", "to the GPU"])
+def test_a_checkpoint_moves_between_devices(tmp_path, clips, first, second, scheme):
+    first, second = (replace(one, reviewer_scheme=scheme) for one in (first, second))
+    saved = Training(first, clips, EmbeddedOracle())
+    take(saved, 4)
+    zo.save_checkpoint(tmp_path / "state", saved.state_dict())
+    resumed = Training(second, clips, EmbeddedOracle())
+    resumed.load_state_dict(zo.load_checkpoint(tmp_path / "state"))
+    assert torch.equal(theta_of(resumed), theta_of(saved))
+    (mine,), (reference,) = take(resumed, 1), take(saved, 1)
+    assert (mine.step, mine.calls) == (reference.step, reference.calls)
+    assert mine.privacy == pytest.approx(reference.privacy, rel=1e-3)
+    assert mine.utility == pytest.approx(reference.utility, abs=5e-3)
+    list(resumed.steps())
+    assert resumed.num_taken == resumed.num_steps
+
+
+def test_bfloat16_on_the_gpu_points_where_float32_points(clips):
+    gradients = []
+    for config in (GPU, replace(GPU, precision="bfloat16")):
+        training = Training(config, clips, EmbeddedOracle())
+        training._draw()
+        gradients.append(training.privacy.evaluate(zo.Parameters(training.anonymizer)).gradient.dense())
+    exact, rounded = gradients
+    assert not torch.equal(exact, rounded)
+    assert float(torch.cosine_similarity(exact, rounded, dim=0)) > 0.99
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_probes_repeat_bit_for_bit_on_the_gpu(clips, precision):
+    training = Training(replace(GPU, precision=precision), clips, EmbeddedOracle())
+    training._draw()
+    theta = zo.Parameters(training.anonymizer)
+    assert training.utility.query(theta).tolist() == training.utility.query(theta).tolist()
+
+
+def test_the_networks_of_the_paper_train_there_in_mixed_precision(clips):
+    config = replace(GPU, anonymizer="unet-16", reviewer="resnet50", precision="bfloat16", privacy_batch=8)
+    training = Training(config, clips, EmbeddedOracle(), start=build_start(config, clips))
+    before = theta_of(training)
+    records = take(training, 3)
+    assert len({record.privacy for record in records}) == 3
+    assert bool(theta_of(training).isfinite().all())
+    assert not torch.equal(before, theta_of(training))
+    assert {value.dtype for value in training.anonymizer.state_dict().values() if value.is_floating_point()} == {
+        torch.float32
+    }
+
+
+def test_pictures_are_anonymized_there_as_on_the_cpu(clips):
+    network = build_anonymizer("unet-8").to("cpu")
+    here = NetworkAnonymizer(network, "network").anonymize(clips.head(4))
+    there = NetworkAnonymizer(network.to(DEVICE), "network").anonymize(clips.head(4))
+    assert there.device.type == "cpu"
+    assert int((here.int() - there.int()).abs().max()) <= 1
+
+
+def test_an_attacker_is_trained_and_read_there(clips):
+    reviewer = build_start(GPU, clips).reviewer
+    attacker = train_reviewer(clips.frames, clips.attributes, steps=3, seed=0, init=reviewer)
+    logits = review(attacker, clips.frames)
+    assert {parameter.device.type for parameter in attacker.parameters()} == {DEVICE}
+    assert logits.device.type == "cpu"
+    assert bool(logits.isfinite().all())
