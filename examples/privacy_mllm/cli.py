@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from privacy_mllm import option_groups
+from privacy_mllm.concurrency import usual_workers
 from privacy_mllm.config import PRECISIONS, TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.presets import preset_names
 
 RUNS = Path("runs")
 DATA = ("folder", "hmdb51", "ucf101", "vispr", "pa-hmdb51", "okvqa", "okvqa-privacy")
-PRIVACY_EXTRA = ("rich", "safetensors", "PIL")
+PRIVACY_EXTRA = ("rich", "safetensors", "PIL", "jinja2")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_compare(verbs)
+    _add_report(verbs)
     _add_probe(verbs)
     _add_anonymize(verbs)
     _add_pretrain(verbs)
@@ -146,6 +148,20 @@ def _add_compare(verbs: _Verbs) -> None:
     parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
 
 
+def _add_report(verbs: _Verbs) -> None:
+    parser = _add_verb(
+        verbs,
+        "report",
+        "report",
+        "write runs and comparisons as one page for a browser",
+        "One HTML file that holds everything: clips before and after, the table, the curves, the cost, the settings. "
+        "It sends nothing, and no paid question is put. Raw pictures are left out, except those of the rendered world.",
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="RUN", help="a run, or the output of compare")
+    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="file to write")
+    parser.add_argument("--with-raw", action="store_true", help="show raw pictures of your data too")
+
+
 def _add_probe(verbs: _Verbs) -> None:
     parser = _add_verb(
         verbs,
@@ -203,6 +219,12 @@ def _add_anonymize(verbs: _Verbs) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over files that exist")
     parser.add_argument("--keep-audio", action="store_true", help="copy the sound of videos")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=usual_workers(),
+        help="pictures, or frames of one video, that are in work at the same time; one with --detector",
+    )
 
 
 def _add_pretrain(verbs: _Verbs) -> None:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from privacy_mllm import anonymizing, comparing, display, planning, probing, session
+from privacy_mllm import anonymizing, comparing, display, planning, probing, reporting, session
 from privacy_mllm._weights_quality import compare_weights
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.checking import ORIGINS, check_data
@@ -40,6 +40,7 @@ def demo(options: Namespace) -> int:
         results = evaluate_run(run, watch, judging, full=True)
     display.show_results(results)
     display.show_files(run)
+    reporting.add_report(run.path)
     display.say(f"took {time.monotonic() - started:.0f} s")
     return 0
 
@@ -84,6 +85,11 @@ def evaluate(options: Namespace) -> int:
     display.show_results(results)
     display.show_files(run)
     return 0
+
+
+def report(options: Namespace) -> int:
+    """Write runs and comparisons as one page."""
+    return reporting.run(options)
 
 
 def anonymize(options: Namespace) -> int:

@@ -9,7 +9,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from privacy_mllm import display, figures, tables
+from privacy_mllm import display, figures, reporting, tables
 from privacy_mllm.compare import OURS, Comparison, Scale
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.world import ATTRIBUTES
@@ -54,6 +54,7 @@ def run(options: Namespace) -> int:
     _write(options.output / "table.csv", summaries)
     figures.draw_comparison(options.output / "comparison.png", summaries, ours=OURS)
     display.say(f"wrote {options.output / 'table.csv'} and {options.output / 'comparison.png'}")
+    reporting.add_report(options.output)
     display.say(f"took {(time.monotonic() - started) / 60:.0f} min")
     return 0
 
