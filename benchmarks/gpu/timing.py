@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import statistics
 import time
 from collections.abc import Callable
@@ -55,9 +56,22 @@ def peak_bandwidth(device: torch.device) -> float | None:
     """Bytes a second that the device's memory could move at best, by its clock and width; None if not known."""
     if device.type != "cuda":
         return None
-    about = torch.cuda.get_device_properties(device)
-    clock, width = getattr(about, "memory_clock_rate", 0), getattr(about, "memory_bus_width", 0)  # kHz, bits
-    return 2e3 * clock * width / 8 or None
+    clock, width = (_attribute(device, number) for number in (_MEMORY_CLOCK, _MEMORY_WIDTH))
+    return 2e3 * clock * width / 8 or None  # two transfers a cycle
+
+
+_MEMORY_CLOCK, _MEMORY_WIDTH = 36, 37  # CU_DEVICE_ATTRIBUTE_..., in kHz and in bits
+
+
+def _attribute(device: torch.device, number: int) -> int:
+    """What the driver says of a device; 0 where it does not."""
+    value = ctypes.c_int()
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    refused = driver.cuInit(0) or driver.cuDeviceGetAttribute(ctypes.byref(value), number, device.index or 0)
+    return 0 if refused else value.value
 
 
 def free_memory(device: torch.device) -> None:

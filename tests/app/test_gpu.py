@@ -24,6 +24,8 @@ from privacy_mllm.train import Training
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+    # Torch warns of the first product in a thread of autograd, and then does what it should.
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS:UserWarning"),
 ]
 
 DEVICE = "cuda"
@@ -39,8 +41,10 @@ def clips() -> Clips:
 @pytest.fixture(autouse=True)
 def _full_float32():
     """Without TF32, which rounds to ten bits and would hide a difference."""
-    with torch.backends.cudnn.flags(allow_tf32=False):
-        yield
+    convolution = torch.backends.cudnn.conv
+    before, convolution.fp32_precision = convolution.fp32_precision, "ieee"
+    yield
+    convolution.fp32_precision = before
 
 
 def theta_of(training: Training) -> Tensor:
