@@ -15,14 +15,18 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
+import torch
+from torch import Tensor
 
 import zoopt_mo as zo
 from privacy_mllm.asking import Desk, Question
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.held_out import HeldOut
+from privacy_mllm.data.lazy import CACHE_BYTES, prefetch
 from privacy_mllm.data.people import PeopleClips
 from privacy_mllm.generalisation import Losses, Verdicts, generalisation
 from privacy_mllm.leakage import Attackers, measures, reidentified
+from privacy_mllm.methods.anonymized import anonymized, clips_at_once
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import class_mean_average_precision
 from privacy_mllm.models.attribute_network import AttributeNetwork
@@ -52,6 +56,7 @@ class Evaluator:
         private_test: Labelled clips on which leakage is read; None for those with questions.
         people: Clips of the same people, on which re-identification is measured; None to leave it out.
         held_out: Kind and split of what training was not shown: "attribute", "answer" or "question"; None for nothing.
+        cache_bytes: Bytes of anonymized clips that are kept of each of these, for each method that is judged at once.
     """
 
     attack: Clips
@@ -64,6 +69,7 @@ class Evaluator:
     private_test: Clips | None = None
     people: PeopleClips | None = None
     held_out: tuple[str, HeldOut] | None = None
+    cache_bytes: int = CACHE_BYTES
     _asking: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +112,7 @@ class Evaluator:
         return Results(
             blind,
             tuple(row for row, _ in judged),
-            held_out="" if self.held_out is None else self.held_out[1].value,
+            held_out="" if self.held_out is None else f"{self.held_out[0]} {self.held_out[1].value}",
             generalisation=tuple(self._generalisation([verdicts for _, verdicts in judged])),
         )
 
@@ -120,13 +126,13 @@ class Evaluator:
         return self._judge(method, insider)[0]
 
     def _judge(self, method: Anonymizer, insider: AttributeNetwork | None) -> tuple[Row, Verdicts]:
-        shown = self.test.with_frames(method.anonymize(self.test))
+        shown = anonymized(method, self.test, cache_bytes=self.cache_bytes)
         losses, unanswered = self._answers(method.name, shown)
         if self.private_test is not None:
-            shown = self.private_test.with_frames(method.anonymize(self.private_test))
+            shown = anonymized(method, self.private_test, cache_bytes=self.cache_bytes)
         frozen = class_mean_average_precision(review(self.reviewer, shown.frames), shown.attributes)
         starts = {RAW_START: self.reviewer} | ({} if insider is None else {OWN_START: insider})
-        attacks = self.attackers.attack(self.attack.with_frames(method.anonymize(self.attack)), shown, starts)
+        attacks = self.attackers.attack(anonymized(method, self.attack, cache_bytes=self.cache_bytes), shown, starts)
         best = worst_attack(attacks)
         answers = {question: _share_of_right(found) for question, found in losses.items()}
         again = math.nan, math.nan
@@ -151,24 +157,22 @@ class Evaluator:
 
     def _answers(self, method: str, shown: Clips) -> tuple[dict[str, Losses], int]:
         """By question 1 for each wrong answer, NaN where none was asked, and how many calls failed."""
-        questions = all_questions(shown)
+        found, failed = {question: np.full(len(shown), math.nan) for question in all_questions(shown)}, 0
         if method in self.withheld:
-            return {question: np.full(len(shown), math.nan) for question in questions}, 0
-        found, failed = {}, 0
-        for step, question in enumerate(questions):
-            asked = [question in answers for answers in shown.answers]
-            said = self._ask(method, step, shown, question)
-            found[question] = np.full(len(shown), math.nan)
-            found[question][asked] = said.losses
-            failed += len(said.failures)
+            return found, 0
+        parts = torch.arange(len(shown)).split(clips_at_once(shown.frames))
+        for number, (rows, clips) in enumerate(zip(parts, prefetch(shown.frames, parts), strict=True)):
+            pairs = list(zip(rows.tolist(), clips, strict=True))
+            for place, (question, losses) in enumerate(found.items()):
+                asked = {row: clip for row, clip in pairs if question in shown.answers[row]}
+                if asked:  # a step of a part is the same however many parts follow, for the ledger knows it by that
+                    said = self._ask(method, number * len(found) + place, shown, question, asked)
+                    losses[list(asked)] = said.losses
+                    failed += len(said.failures)
         return found, failed
 
-    def _ask(self, method: str, step: int, shown: Clips, question: str) -> zo.Asked:
-        questions = [
-            Question(clip, question, answers[question])
-            for clip, answers in zip(shown.frames, shown.answers, strict=True)
-            if question in answers
-        ]
+    def _ask(self, method: str, step: int, shown: Clips, question: str, asked: Mapping[int, Tensor]) -> zo.Asked:
+        questions = [Question(clip, question, shown.answers[row][question]) for row, clip in asked.items()]
         with self._asking:  # an oracle's counter need not bear two threads
             return self.desk.losses(questions, "text", name=f"judging {method}", step=step)
 

@@ -58,7 +58,7 @@ def draw_before_after(
     rows = [asked[int(index)] for index in drawn]
     figure, axes = _subplots(len(rows), len(methods), width=4.2 * len(methods), height=1.45 * len(rows) + 0.6)
     for column, method in enumerate(methods):
-        shown = clips.with_frames(method.anonymize(clips)).frames[rows]
+        shown = method.anonymize(clips.select(rows).load())
         accepted = [clips.answers[row][question] for row in rows]
         asked_about = [Question(clip, question, right) for clip, right in zip(shown, accepted, strict=True)]
         said = [""] * len(rows) if method.name in withheld else desk.answers(asked_about, name=f"picture {method.name}")

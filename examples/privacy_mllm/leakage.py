@@ -14,6 +14,7 @@ from torch import Tensor
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.people import PeopleClips
 from privacy_mllm.devices import device_of
+from privacy_mllm.methods.anonymized import anonymized
 from privacy_mllm.methods.protocol import Anonymizer
 from privacy_mllm.metrics import reidentify, report_leakage
 from privacy_mllm.models.attribute_network import AttributeNetwork
@@ -105,7 +106,7 @@ def reidentified(method: Anonymizer, people: PeopleClips, attackers: list[Attrib
         people: Clips, one of everybody, then another of everybody, and so on.
         attackers: Networks by whose features clips are compared.
     """
-    shown = method.anonymize(people.clips)
+    shown = anonymized(method, people.clips).frames
     return max(_found_again(embed(attacker, shown), people.people) for attacker in attackers)
 
 
