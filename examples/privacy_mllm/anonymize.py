@@ -1,28 +1,35 @@
-"""Anonymize a user's pictures and videos: every file on its own, none lost, none overwritten, none let through."""
+"""Anonymize a user's pictures and videos: every file on its own, none lost, none overwritten, none let through.
+
+Several pictures, or several frames of a video, are in work at once: while the network looks at one, others are read and
+written.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import KW_ONLY, dataclass
+from itertools import groupby
 from pathlib import Path
 
-from torch import Tensor
-
+from privacy_mllm.changing import Change
+from privacy_mllm.concurrency import Gate, in_order
 from privacy_mllm.media import MediaError
-from privacy_mllm.media.kinds import Kind, kind_of, kind_of_name
+from privacy_mllm.media.kinds import kind_of, kind_of_name
 from privacy_mllm.media.masks import MaskSource
-from privacy_mllm.media.pictures import read_picture, write_picture
-from privacy_mllm.media.video import transform_video
-from privacy_mllm.methods.detectors import Box, Detector
-from privacy_mllm.methods.protocol import PictureMethod, Remarking
-from privacy_mllm.methods.regions import boxes_mask
+from privacy_mllm.media.pictures import measure_picture, read_picture, write_picture
+from privacy_mllm.media.video_copy import transform_video
+from privacy_mllm.methods.detectors import Detector
+from privacy_mllm.methods.protocol import PictureMethod
 
-HOLD = 5
-"""Frames of a video for which a detected box counts: a detector that blinks must not let a face through."""
+PIXELS_AT_ONCE = 24_000_000
+"""Pixels of the pictures, or of the frames, that are in work at once: two of 4000x3000. A larger one is in work alone.
+
+With the copies that reading and writing make, a pixel takes about 20 bytes: half a gigabyte in all. What passes the
+network at once is bounded by :data:`privacy_mllm.methods.network.MAX_PIXELS` for each worker.
+"""
 
 Progress = Callable[[int, int, str], None]
 """Called before each file with the files finished, their total and the file's name, and once at the end."""
@@ -94,6 +101,7 @@ def anonymize_paths(
     force: bool = False,
     keep_audio: bool = False,
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> AnonymizeReport:
     """Anonymize pictures, videos and whole folders of them.
 
@@ -113,30 +121,31 @@ def anonymize_paths(
         force: Whether a copy may replace a file that exists.
         keep_audio: Whether videos keep their sound.
         progress: Told before each file.
+        workers: Pictures, or frames of one video, that are in work at once, as far as ``PIXELS_AT_ONCE`` allows, each
+            in a thread that calls `method` and `masks`; the copies are the same for any number. Under a `detector`,
+            which looks at one picture after another, there is one.
 
     Returns:
         What became of every file.
 
     Raises:
         ValueError: Before anything is written: if there is no file, the method needs masks and has none, there
-            are masks and a detector, two files would get the same copy, or a copy would replace one of the inputs.
+            are masks and a detector, two files would get the same copy, or a copy would replace one of the inputs; or
+            if `workers` is not positive.
     """
     _check_source(method, masks, detector)
+    copier = _Copier(1 if detector is not None else workers, Gate(PIXELS_AT_ONCE), force=force, keep_audio=keep_audio)
     jobs, failed = plan(paths, out)
-    done: list[Done] = []
-    for index, job in enumerate(jobs):
-        if progress is not None:
-            progress(index, len(jobs), job.name)
-        try:
-            done.append(
-                _anonymize(job, _Changer(method, masks, detector, job.name), force=force, keep_audio=keep_audio)
-            )
-        # Whatever is wrong with one file or too much for the memory, the next may be done.
-        except (OSError, ValueError, RuntimeError, MemoryError, ImportError) as error:
-            failed.append(Failed(job.source, _reason(error)))
+    found: list[Done | Failed] = [*failed]
+    with closing(copier.copy(jobs, lambda job: Change(method, masks, detector, job.name))) as outcomes:
+        for index, job in enumerate(jobs):
+            if progress is not None:
+                progress(index, len(jobs), job.name)
+            found.append(next(outcomes))
     if progress is not None:
         progress(len(jobs), len(jobs), "")
-    return AnonymizeReport(tuple(done), tuple(failed))
+    done = tuple(outcome for outcome in found if isinstance(outcome, Done))
+    return AnonymizeReport(done, tuple(outcome for outcome in found if isinstance(outcome, Failed)))
 
 
 def _check_source(method: PictureMethod, masks: MaskSource | None, detector: Detector | None) -> None:
@@ -204,71 +213,64 @@ def _place(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _anonymize(job: Job, change: _Changer, *, force: bool, keep_audio: bool) -> Done:
-    if os.path.lexists(job.target) and not force:
-        raise FileExistsError(f"{job.target} exists; use --force")
-    kind = kind_of(job.source)
-    promised = kind_of_name(job.target)
-    if promised is not None and promised.medium != kind.medium:
-        raise MediaError(f"{job.source} is a {kind.medium} and cannot become {job.target}.")
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    with _part(job.target, force=force) as part:
-        do = _picture if kind.medium == "picture" else _video
-        do(job, part, promised or kind, change, keep_audio=keep_audio)
-    return Done(job.source, job.target, change.remark)
+@dataclass(frozen=True)
+class _Copier:
+    """Makes the copies: several pictures at once, or one video with several of its frames at once."""
+
+    workers: int
+    gate: Gate
+    _: KW_ONLY
+    force: bool
+    keep_audio: bool
+
+    def copy(self, jobs: Sequence[Job], change_of: Callable[[Job], Change]) -> Generator[Done | Failed]:
+        """What becomes of each job, in their order."""
+        for alone, group in groupby(jobs, lambda job: _is_video(job.source)):
+            yield from in_order(lambda job: self._attempt(job, change_of(job)), group, 1 if alone else self.workers)
+
+    def _attempt(self, job: Job, change: Change) -> Done | Failed:
+        try:
+            return self._copy(job, change)
+        # Whatever is wrong with one file or too much for the memory, the next may be done.
+        except (OSError, ValueError, RuntimeError, MemoryError, ImportError) as error:
+            return Failed(job.source, _reason(error))
+
+    def _copy(self, job: Job, change: Change) -> Done:
+        if os.path.lexists(job.target) and not self.force:
+            raise FileExistsError(f"{job.target} exists; use --force")
+        kind = kind_of(job.source)
+        promised = kind_of_name(job.target)
+        if promised is not None and promised.medium != kind.medium:
+            raise MediaError(f"{job.source} is a {kind.medium} and cannot become {job.target}.")
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        with _part(job.target, force=self.force) as part:
+            write = self._write_picture if kind.medium == "picture" else self._write_video
+            write(job.source, part, change, (promised or kind).format)
+        return Done(job.source, job.target, change.remark)
+
+    def _write_picture(self, source: Path, part: Path, change: Change, picture_format: str) -> None:
+        height, width = measure_picture(source)
+        with self.gate.admit(height * width):
+            write_picture(part, change(read_picture(source)), picture_format=picture_format)
+
+    def _write_video(self, source: Path, part: Path, change: Change, container_format: str) -> None:
+        transform_video(
+            source,
+            part,
+            change,
+            container_format=container_format,
+            keep_audio=self.keep_audio,
+            workers=self.workers,
+            max_pixels=self.gate.limit,
+        )
 
 
-@dataclass
-class _Changer:
-    """The method with the masks or the detector of one file; remembers what there is to say about it."""
-
-    method: PictureMethod
-    masks: MaskSource | None
-    detector: Detector | None
-    name: str
-    of_size: str | None = None
-    num_pictures: int = 0
-    num_found: int = 0
-    recent: deque[list[Box]] = field(default_factory=lambda: deque(maxlen=HOLD))
-
-    def __call__(self, picture: Tensor, frame: int = 0) -> Tensor:
-        height, width = picture.shape[-2:]
-        changed = self.method(picture, self._mask(picture, frame))
-        if changed.shape != picture.shape or changed.dtype != picture.dtype:
-            raise RuntimeError(
-                f"{self.method.name} turned a picture {list(picture.shape)} into {changed.dtype} {list(changed.shape)}."
-            )
-        if isinstance(self.method, Remarking):
-            self.of_size = self.method.remark(height, width)
-        return changed
-
-    @property
-    def remark(self) -> str | None:
-        """What the user should know about the copy, or None."""
-        remarks = [self.of_size] if self.of_size else []
-        if self.detector is not None and self.num_found < self.num_pictures:
-            missed = self.num_pictures - self.num_found
-            where = "the picture" if self.num_pictures == 1 else f"{missed} of {self.num_pictures} frames"
-            remarks.append(f"the detector found nothing in {where}: left as it was")
-        return "; ".join(remarks) or None
-
-    def _mask(self, picture: Tensor, frame: int) -> Tensor | None:
-        height, width = picture.shape[-2:]
-        if self.detector is None:
-            return None if self.masks is None else self.masks.mask_for(self.name, height, width, frame)
-        self.recent.append(list(self.detector(picture)))
-        boxes = [box for found in self.recent for box in found]
-        self.num_pictures += 1
-        self.num_found += bool(boxes)
-        return boxes_mask(boxes, height, width)
-
-
-def _picture(job: Job, part: Path, kind: Kind, change: _Changer, *, keep_audio: bool) -> None:  # noqa: ARG001
-    write_picture(part, change(read_picture(job.source)), picture_format=kind.format)
-
-
-def _video(job: Job, part: Path, kind: Kind, change: _Changer, *, keep_audio: bool) -> None:
-    transform_video(job.source, part, change, container_format=kind.format, keep_audio=keep_audio)
+def _is_video(path: Path) -> bool:
+    """Whether it is done in the caller's thread: a long one must stop at once when the user stops it."""
+    try:
+        return kind_of(path).medium == "video"
+    except (OSError, MediaError):
+        return False  # It is named when its turn comes.
 
 
 @contextmanager

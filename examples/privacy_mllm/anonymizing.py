@@ -36,6 +36,7 @@ def run(options: Namespace) -> int:
             force=options.force,
             keep_audio=options.keep_audio,
             progress=progress,
+            workers=options.workers,
         )
     for done in report.done:
         display.say(f"{done.source} -> {done.target}" + (f" ({done.remark})" if done.remark else ""))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from privacy_mllm.anonymize import AnonymizeReport, anonymize_paths, plan
 from privacy_mllm.media.masks import MaskFolder, parse_boxes
 from privacy_mllm.media.pictures import read_picture, write_picture
 from privacy_mllm.methods import Black, Blur, Downsample, NetworkAnonymizer
+from privacy_mllm.models.factory import build_anonymizer
 
 PHOTOGRAPHS = Path(data.__file__).parent
 ASTRONAUT = PHOTOGRAPHS / "astronaut.png"
@@ -43,6 +46,11 @@ def reasons(report: AnonymizeReport) -> dict[str, str]:
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """As :func:`snapshot`, by the names within the folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
@@ -260,6 +268,56 @@ def test_a_picture_that_the_network_saw_reduced_is_reported(tmp_path: Path) -> N
     assert remarks["astronaut.png"] == "the network saw it reduced from 512x512 to 316x316 pixels"
     small = NetworkAnonymizer(nn.AvgPool2d(3, 1, 1), "mean")
     assert anonymize_paths([ASTRONAUT], tmp_path / "out2", small).done[0].remark is None
+
+
+def test_copies_are_the_same_for_any_number_of_workers(album: Path, tmp_path: Path) -> None:
+    method = NetworkAnonymizer(build_anonymizer("small", seed=3), "network")
+    alone = anonymize_paths([album], tmp_path / "one", method)
+    told: list[tuple[int, int, str]] = []
+    together = anonymize_paths(
+        [album], tmp_path / "three", method, workers=3, progress=lambda *state: told.append(state)
+    )
+    assert contents(tmp_path / "one") == contents(tmp_path / "three") != {}
+    assert [done.source for done in alone.done] == [done.source for done in together.done]
+    assert reasons(alone) == reasons(together)
+    assert [index for index, _, _ in told] == list(range(len(told)))
+    with pytest.raises(ValueError, match="`workers` must be positive, got 0"):
+        anonymize_paths([album], tmp_path / "none", method, workers=0)
+
+
+def test_pictures_at_once_are_bounded_by_their_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [(60, 60), (60, 60), (60, 60), (300, 300), (60, 60), (60, 60)]
+    (tmp_path / "in").mkdir()
+    for index, size in enumerate(sizes):
+        Image.new("RGB", size).save(tmp_path / "in" / f"{index}.png")
+    lock, inside, most = threading.Lock(), [0], [0]
+
+    def change(picture: Tensor) -> Tensor:
+        pixels = picture[0].numel()
+        with lock:
+            inside[0] += pixels
+            most[0] = max(most[0], inside[0])
+            assert inside[0] <= 8000 or inside[0] == pixels
+        time.sleep(0.02)
+        with lock:
+            inside[0] -= pixels
+        return picture
+
+    monkeypatch.setattr("privacy_mllm.anonymize.PIXELS_AT_ONCE", 8000)
+    report = anonymize_paths([tmp_path / "in"], tmp_path / "out", Negative(change), workers=4)
+    assert report.ok, report.failed
+    assert most[0] == 300 * 300
+
+
+def test_an_interruption_of_several_workers_leaves_no_part(album: Path, tmp_path: Path) -> None:
+    def interrupted(picture: Tensor) -> Tensor:
+        if picture.shape[1] > picture.shape[2]:
+            raise KeyboardInterrupt
+        return picture
+
+    with pytest.raises(KeyboardInterrupt):
+        anonymize_paths([album], tmp_path / "out", Negative(interrupted), workers=2)
+    assert not [name for name in contents(tmp_path / "out") if name.endswith(".part")]
 
 
 def test_progress_names_every_file(album: Path, tmp_path: Path) -> None:

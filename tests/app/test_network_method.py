@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from skimage import data
 from torch import Tensor, nn
 
+from privacy_mllm.concurrency import in_order
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.methods import NetworkAnonymizer, Remarking
 
@@ -45,6 +49,46 @@ def test_network_runs_in_batches_and_gets_its_modes_back() -> None:
     assert network.training
     assert not network.norm.training
     assert not changed.is_inference()
+
+
+@pytest.mark.parametrize(
+    ("count", "height", "width"),
+    [(7, 16, 16), (40, 24, 24), (3, 100, 100), (2, 101, 99), (1, 300, 400), (2, 1, 40_000)],
+)
+def test_no_call_of_the_network_sees_more_pixels_than_the_limit(count: int, height: int, width: int) -> None:
+    network = Half()
+    method = NetworkAnonymizer(network, "half", max_pixels=10_000)
+    frames = torch.full((count, 1, 3, height, width), 200, dtype=torch.uint8)
+    clips = replace(make_clips(count, 1), frames=frames)
+    assert torch.equal(method.anonymize(clips), torch.full_like(frames, 100))
+    pixels = [shape[0] * shape[2] * shape[3] for shape in network.seen]
+    assert max(pixels) <= 10_000
+    assert sum(shape[0] for shape in network.seen) == count
+
+
+def test_a_picture_of_twelve_megapixels_passes_the_network_within_the_limit() -> None:
+    network = Half()
+    picture = torch.full((3, 3000, 4000), 200, dtype=torch.uint8)
+    assert bool((NetworkAnonymizer(network, "half")(picture) == 100).all())
+    (seen,) = network.seen
+    assert 0.99 * 2**20 < seen[2] * seen[3] <= 2**20
+
+
+def test_a_network_in_several_threads_keeps_evaluating_until_the_last_is_done() -> None:
+    class Slow(Half):
+        def forward(self, frames: Tensor) -> Tensor:
+            changed = super().forward(frames)
+            time.sleep(float(frames[0, 0, 0, 0]) / 20)
+            assert not self.norm.training
+            return changed
+
+    network = Slow().train()
+    method = NetworkAnonymizer(network, "slow")
+    pictures = [torch.full((3, 8, 8), brightness, dtype=torch.uint8) for brightness in (0, 255, 0, 200)]
+    changed = list(in_order(method, pictures, 2))
+    assert [int(picture[0, 0, 0]) for picture in changed] == [0, 128, 0, 100]
+    assert network.training
+    assert network.norm.training
 
 
 def test_network_gets_its_mode_back_after_a_failure() -> None:

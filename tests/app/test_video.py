@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import struct
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +21,8 @@ from torch import Tensor
 
 from privacy_mllm.media import MediaError
 from privacy_mllm.media.kinds import Kind, kind_of, kind_of_content, kind_of_name
-from privacy_mllm.media.video import evenly_spaced, iterate_frames, probe_video, sample_frames, transform_video
+from privacy_mllm.media.video import evenly_spaced, iterate_frames, probe_video, sample_frames
+from privacy_mllm.media.video_copy import transform_video
 
 av = pytest.importorskip("av")
 
@@ -226,6 +229,39 @@ def test_huge_frames_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("privacy_mllm.media.video.MAX_PIXELS", 6143)
     with pytest.raises(MediaError, match=r"in\.mp4 claims frames of 96x64: the limit is 6143 pixels"):
         probe_video(tmp_path / "in.mp4")
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_video_is_the_same_for_any_number_of_workers(tmp_path: Path, workers: int) -> None:
+    source = tmp_path / "in.mp4"
+    write_video(source, height=48, width=64)
+
+    def change(picture: Tensor, index: int) -> Tensor:
+        time.sleep(0.01 * (index % 3 == 0))  # Frames are done in another order than they are shown in.
+        return picture // (index + 1)
+
+    transform_video(source, tmp_path / "one.mp4", change)
+    transform_video(source, tmp_path / "many.mp4", change, workers=workers)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "many.mp4").read_bytes()
+
+
+def test_frames_at_once_are_bounded_by_their_pixels(tmp_path: Path) -> None:
+    source, threads = tmp_path / "in.mp4", set()
+    write_video(source, height=48, width=64)
+
+    def change(picture: Tensor, _: int) -> Tensor:
+        threads.add(threading.get_ident())
+        return picture
+
+    transform_video(source, tmp_path / "out.mp4", change, workers=4, max_pixels=2 * 48 * 64 - 1)
+    assert threads == {threading.get_ident()}
+
+
+def test_a_failure_among_the_workers_is_the_failure_of_the_video(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    write_video(source, height=48, width=64)
+    with pytest.raises(RuntimeError, match=r"A frame came back as torch.uint8 \[3, 24, 64\]"):
+        transform_video(source, tmp_path / "out.mp4", lambda picture, _: picture[:, ::2], workers=2)
 
 
 def test_a_change_that_alters_the_size_is_refused(tmp_path: Path) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from privacy_mllm.concurrency import Shared
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.devices import device_of, to_pictures
 from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, resize, to_bytes
 
 MAX_PIXELS = 1024 * 1024
-"""Pixels of a picture that the network sees whole.
+"""Pixels that pass the network at once: the largest picture that it sees whole, or several smaller ones.
 
 Above, the memory would grow without bound, and tiles would not do: the network's group normalisation looks at
 the whole picture, so their seams would show.
@@ -32,8 +33,9 @@ class NetworkAnonymizer:
     Args:
         network: Maps ``float32 [b, 3, h, w]`` in [0, 1] to the same shape and range.
         name: How the table calls it.
-        batch_size: Frames that pass the network at once; bounds the memory.
-        max_pixels: Pixels of the largest picture that the network sees whole.
+        batch_size: Frames that pass the network at once, at most.
+        max_pixels: Pixels that pass the network at once, of one picture or of several: what bounds the memory,
+            whatever their size.
     """
 
     needs_mask: ClassVar[bool] = False
@@ -42,12 +44,14 @@ class NetworkAnonymizer:
     name: str
     batch_size: int = 64
     max_pixels: int = MAX_PIXELS
+    _evaluating: Shared = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the limits."""
-        for field in ("batch_size", "max_pixels"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"`{field}` must be positive, got {getattr(self, field)}.")
+        for name in ("batch_size", "max_pixels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")
+        object.__setattr__(self, "_evaluating", Shared(lambda: _evaluation_mode(self.network)))
 
     def remark(self, height: int, width: int) -> str | None:
         """The size at which the network sees the picture, where it is not the picture's own."""
@@ -69,8 +73,8 @@ class NetworkAnonymizer:
         return composite(picture, self._change(picture[None])[0], mask)
 
     def _change(self, pictures: Tensor) -> Tensor:
-        with _evaluating(self.network):
-            changed = in_parts(self._run, pictures, size=self.batch_size)
+        with self._evaluating, torch.inference_mode():
+            changed = in_parts(self._run, pictures, size=self._num_at_once(*pictures.shape[-2:]))
         return changed.clone()  # Outside, so that the result is no inference tensor.
 
     def _run(self, pictures: Tensor) -> Tensor:
@@ -84,19 +88,26 @@ class NetworkAnonymizer:
             raise RuntimeError(f"{self.name} gave pixels that are not finite; its weights are broken.")
         return resize(to_bytes(output * 255).cpu(), height, width)
 
+    def _num_at_once(self, height: int, width: int) -> int:
+        seen_height, seen_width = self._seen_size(height, width)
+        return max(1, min(self.batch_size, self.max_pixels // (seen_height * seen_width)))
+
     def _seen_size(self, height: int, width: int) -> tuple[int, int]:
         ratio = (self.max_pixels / (height * width)) ** 0.5
-        return (height, width) if ratio >= 1 else (max(1, int(height * ratio)), max(1, int(width * ratio)))
+        if ratio >= 1:
+            return height, width
+        seen_height, seen_width = max(1, int(height * ratio)), max(1, int(width * ratio))
+        # Of a picture that is all length, the shorter side is one pixel and the other still too long.
+        return min(seen_height, self.max_pixels // seen_width or 1), min(seen_width, self.max_pixels // seen_height)
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; every module gets its own mode back."""
+def _evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Every module gets its own mode back."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
         for module, training in modes:
             module.training = training
