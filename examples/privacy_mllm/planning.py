@@ -10,6 +10,7 @@ from privacy_mllm.cost import Call, Terms, Work, estimate
 from privacy_mllm.data.clips import all_questions
 from privacy_mllm.data.sources import load_clips
 from privacy_mllm.method import PROBES_A_STEP, count_steps
+from privacy_mllm.opening import labelled_clips, without_held_out
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.waiting import Latency, Retries
 
@@ -27,7 +28,8 @@ def run(config: TrainConfig, oracle: OracleConfig, options: Namespace) -> int:
     Returns:
         Exit code 0.
     """
-    clips = load_clips(config.data, "train", config.clips)
+    known = load_clips(config.data, "train", config.clips)
+    clips, _ = without_held_out(config, known, labelled_clips(config, known, "train", config.clips))
     judged = load_clips(config.data, "test", options.test_clips)
     work = Work(
         steps=count_steps(config, min(config.pool, len(clips))),

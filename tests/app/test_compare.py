@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from privacy_mllm.cli import main
-from privacy_mllm.compare import Scale
-from privacy_mllm.comparing import QUICK_CONFIG
+from privacy_mllm.compare import Comparison, Scale
+from privacy_mllm.comparing import QUICK, QUICK_CONFIG
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.summaries import Spread
@@ -40,6 +41,8 @@ def test_a_comparison_has_every_method_and_goes_on_where_it_was(tmp_path: Path) 
     first = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
     assert {row["method"] for row in first} >= METHODS
     assert {row["calls"] for row in first if row["method"].startswith("ours")} == {"4.00"}
+    assert all(float(row[f"{figure}_mean"]) >= 0 for row in first for figure in ("bits", "person"))
+    assert {row["weighted_mean"] for row in first} == {""}
     assert all(float(row["calls"]) == 0 for row in first if not row["method"].startswith("ours"))
     with Image.open(tmp_path / "comparison.png") as picture:
         assert min(picture.size) > 500
@@ -58,6 +61,32 @@ def test_rows_of_other_settings_do_not_stand_beside_each_other(
     (tmp_path / "rows").mkdir()
     (tmp_path / "about.json").write_text(json.dumps({"config": {}, "scale": {}}))
     assert main(["compare", "--quick", "-o", str(tmp_path)]) == 2
+    assert "holds rows of other settings" in capsys.readouterr().err
+
+
+def test_rows_that_an_earlier_version_kept_are_shown_without_what_they_lack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison = Comparison(QUICK_CONFIG, replace(QUICK, seeds=1), tmp_path)
+    about = json.loads((tmp_path / "about.json").read_text())
+    for later in ("attackers", "scratch_steps"):
+        del about["scale"][later]
+    del about["config"]["hold_out"]
+    (tmp_path / "about.json").write_text(json.dumps(about))
+    row = {
+        "action": 50.0,
+        "answers": {"a": 60.0},
+        "frozen_cmap": 70.0,
+        "attacker_cmap": 80.0,
+        "attacker": {"face": 80.0},
+    }
+    for name in comparison.makers:
+        comparison._file(name, 0).write_text(json.dumps({"method": name, **row}))
+    assert main(["compare", "--quick", "--seeds", "1", "-o", str(tmp_path), "--severity", "face=2"]) == 0
+    shown = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    assert {(line["attacker_mean"], line["bits_mean"], line["worst"]) for line in shown} == {("80.00", "", "")}
+    assert "bits" not in capsys.readouterr().out
+    assert main(["compare", "--quick", "--seeds", "1", "-o", str(tmp_path), "--attackers", "1"]) == 2
     assert "holds rows of other settings" in capsys.readouterr().err
 
 
