@@ -125,6 +125,12 @@ def _add_train(verbs: _Verbs) -> None:
         help=f"an experiment of the paper, with --data the folder of its data sets: {', '.join(preset_names())}",
     )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run, with its own settings")
+    parser.add_argument(
+        "--tracking",
+        choices=("none", "tensorboard"),
+        default="none",
+        help='"tensorboard" also writes curves into the run\'s folder (extra "tracking")',
+    )
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
     option_groups.add_judging(parser)
     option_groups.add_plan(parser)

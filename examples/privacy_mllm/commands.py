@@ -21,6 +21,7 @@ from privacy_mllm.presets import load_preset
 from privacy_mllm.pretrain import pretrain as make_weights
 from privacy_mllm.runs import Run
 from privacy_mllm.severities import Severities, read_severities
+from privacy_mllm.tracking import tracked
 
 Settings = TypeVar("Settings", TrainConfig, OracleConfig)
 
@@ -50,7 +51,7 @@ def train(options: Namespace) -> int:
     config, oracle = _read(TrainConfig, options), _read(OracleConfig, options)
     if options.dry_run:
         return planning.run(config, oracle, options)
-    with display.watching() as watch:
+    with display.watching() as shown, tracked(shown, options.tracking) as watch:
         if options.resume is None:
             run, stopped_by = session.train_run(config, options.runs, options.name, watch, oracle)
         else:

@@ -34,12 +34,14 @@ class Watch:
 
     Args:
         stage: Called with the name of a stage that begins.
+        begin: Called with the run's folder, before its first step.
         step: Called with each step's record and the number of steps in all.
         judged: Called with the name of each method that has its row.
         say: Called with a sentence that the user should read.
     """
 
     stage: Callable[[str], None] = lambda _name: None
+    begin: Callable[[Path], None] = lambda _folder: None
     step: Callable[[StepRecord, int], None] = lambda _record, _steps: None
     judged: Callable[[str], None] = lambda _method: None
     say: Callable[[str], None] = lambda _sentence: None
@@ -132,6 +134,7 @@ def _train(
     config, settings = run.read_config()
     start = run.load_start(config, private, watch.stage, untrained)
     watch.stage("training")
+    watch.begin(run.path)
     with run.open_ledger() as ledger:
         training = Training(config, clips, oracle, private=private, start=start, ledger=ledger, limits=settings)
         with training.desk:
