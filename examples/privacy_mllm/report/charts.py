@@ -10,7 +10,7 @@ import zoopt_mo as zo
 from privacy_mllm.records import StepRecord
 from privacy_mllm.report.model import Entry, Value
 from privacy_mllm.report.scales import running_mean, thinned
-from privacy_mllm.report.svg import LEFT, RIGHT, TOP, WIDTH, Plot, element, path_of, style_of
+from privacy_mllm.report.svg import LEFT, RIGHT, TOP, WIDTH, Plot, element, mark_of, path_of, style_of
 
 TALL = 330.0
 Box = tuple[float, float, float, float]
@@ -161,18 +161,18 @@ def _draw_point(plot: Plot, point: Point, taken: list[Box], *, on_front: bool) -
             low, high = scale(spread.low), scale(spread.high)
             line = (low, high, y, y) if ends == "x" else (x, x, low, high)
             link.append(element("line", x1=line[0], x2=line[1], y1=line[2], y2=line[3], class_="range"))
-    circle = element("circle", cx=x, cy=y, r=7.0 if point.ours else 4.5, class_="on-front" if on_front else "behind")
-    link.append(circle)
-    at = _free_place(x, y, taken)
+    outline = mark_of(point.style, x, y, 7.0 if point.ours else 4.5)
+    link.append(element("path", d=outline, class_="mark on-front" if on_front else "mark"))
+    at = _free_place(x, y, taken, bottom=plot.up.start)
     taken.append(_around(at[0], at[1] - 4, 8, 6))
     link.append(element("text", str(point.number), x=at[0], y=at[1], text_anchor="middle"))
 
 
-def _free_place(x: float, y: float, taken: Iterable[Box]) -> tuple[float, float]:
+def _free_place(x: float, y: float, taken: Iterable[Box], *, bottom: float) -> tuple[float, float]:
     """Where a number can stand beside its point: the first place that hides nothing, else the first."""
     boxes = list(taken)
-    places = [(x + dx, y + dy) for far in (12, 17, 23) for dx, dy in _ring(far)]
-    inside = [place for place in places if LEFT + 8 < place[0] < WIDTH - RIGHT - 6 and place[1] > 2 * TOP + 8]
+    places = [(x + dx, y + dy) for far in (13, 18, 24) for dx, dy in _ring(far)]
+    inside = [place for place in places if LEFT + 8 < place[0] < WIDTH - RIGHT - 6 and 2 * TOP + 8 < place[1] < bottom]
     free = (place for place in inside if not any(_overlap(_around(place[0], place[1] - 4, 8, 6), box) for box in boxes))
     return next(free, places[0])
 

@@ -14,7 +14,7 @@ from privacy_mllm.records import StepRecord
 from privacy_mllm.report import charts
 from privacy_mllm.report.gather import COLUMNS, column_names
 from privacy_mllm.report.model import Entry, Example, Reply, Value
-from privacy_mllm.report.svg import style_of
+from privacy_mllm.report.svg import mark_of, style_of
 
 LEADERS = ((0.0, "privacy"), (0.5, "half"), (1.0, "utility"))
 
@@ -45,6 +45,7 @@ def to_html(entries: Sequence[Entry], *, title: str = "What the anonymizer does"
             curves=_curves(entries),
             clips=group_examples(entries),
             style_of=style_of,
+            mark_of=mark_of,
         )
     )
 
@@ -134,7 +135,8 @@ def _share(share: float | None) -> str:
     if share is None or math.isnan(share):
         return ""
     percent = 100 * share
-    return "<1 %" if percent < 1 else ">99 %" if percent > 99 else f"{percent:.0f} %"
+    words = "<1" if percent < 1 else ">99" if percent > 99 else f"{percent:.0f}"
+    return f"{words}\N{NO-BREAK SPACE}%"
 
 
 def _in_short(entry: Entry) -> str:

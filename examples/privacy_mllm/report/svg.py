@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
@@ -35,6 +36,14 @@ def path_of(points: Iterable[tuple[float, float] | None]) -> str:
             parts.append(f"{'L' if draws else 'M'}{point[0]:.1f} {point[1]:.1f}")
         draws = point is not None
     return "".join(parts)
+
+
+def mark_of(number: int, x: float, y: float, radius: float) -> str:
+    """The outline of the ``number``-th run's points: a circle, square, diamond or triangle, or one upside down."""
+    sides, turned = ((40, 0.0), (4, 0.125), (4, 0.0), (3, 0.0), (3, 0.5), (5, 0.0))[number % NUM_STYLES]
+    corners = [2 * math.pi * (corner / sides + turned) for corner in range(sides)]
+    reach = radius * (1.0 if sides > 5 else 1.25)
+    return f"{path_of((x + reach * math.sin(angle), y - reach * math.cos(angle)) for angle in corners)}Z"
 
 
 def style_of(number: int) -> str:
