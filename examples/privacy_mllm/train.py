@@ -200,6 +200,21 @@ class Training:
         self.batches.load_state_dict(state)
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
 
+    @property
+    def repeats_exactly(self) -> bool:
+        """Whether a step that is taken anew ends bit for bit the same; on a GPU some sums have no fixed order."""
+        return self._device.type == "cpu"
+
+    def let_pictures_differ(self) -> None:
+        """Allow for steps that were taken before, and are taken anew, to ask about other pictures.
+
+        Recorded answers count where the picture is the same; others are asked for again, and the bill has both: limits
+        on calls and money may be passed by as many.
+        """
+        ledger = self.desk.queries.ledger
+        if ledger is not None:
+            ledger.void(self.utility.name, self.utility.state_dict()["round"])
+
     def _draw(self) -> None:
         """What the step looks at."""
         self._batch = self.batches.draw(is_last=self.num_taken + 1 == self.num_steps)

@@ -19,6 +19,7 @@ from privacy_mllm.data.world import render_clips
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.records import StepRecord
 from privacy_mllm.runs import Run
 from privacy_mllm.train import Training
 
@@ -28,6 +29,13 @@ TINY = TrainConfig(clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=
 @pytest.fixture(scope="module")
 def clips() -> Clips:
     return render_clips("train", TINY.clips)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(clips: Clips) -> tuple[list[StepRecord], torch.Tensor]:
+    """Records and weights of a whole training."""
+    training = Training(TINY, clips, EmbeddedOracle())
+    return list(training.steps()), weights_of(training)
 
 
 def ctrl_c() -> None:
@@ -90,9 +98,10 @@ class Interrupted(Training):
     ("place", "taken"),
     [("drawing", 2), ("looking", 2), ("judging", 2), ("probing", 2), ("before learning", 3), ("after learning", 3)],
 )
-def test_ctrl_c_anywhere_in_a_step_leaves_a_run_that_ends_as_the_undisturbed_one(tmp_path, clips, place, taken):
-    undisturbed = Training(TINY, clips, EmbeddedOracle())
-    records = list(undisturbed.steps())
+def test_ctrl_c_anywhere_in_a_step_leaves_a_run_that_ends_as_if_it_never_came(
+    tmp_path, clips, undisturbed, place, taken
+):
+    records, weights = undisturbed
     stopped = Interrupted(TINY, clips, EmbeddedOracle())
     stopped.place = place
     assert train_in(tmp_path, stopped) == session.CTRL_C
@@ -100,11 +109,11 @@ def test_ctrl_c_anywhere_in_a_step_leaves_a_run_that_ends_as_the_undisturbed_one
     resumed = Training(TINY, clips, EmbeddedOracle())
     assert train_in(tmp_path, resumed) is None
     assert Run(tmp_path).read_metrics() == records
-    assert torch.equal(weights_of(resumed), weights_of(undisturbed))
+    assert torch.equal(weights_of(resumed), weights)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_step_that_fails_while_the_networks_move_is_not_kept(tmp_path, clips, monkeypatch):
+def test_a_step_that_fails_while_the_networks_move_is_not_kept(tmp_path, clips, undisturbed, monkeypatch):
     monkeypatch.setattr(session, "SAVE_EVERY", 2)
     training = Training(TINY, clips, EmbeddedOracle())
     refresh = training.scheme.refresh
@@ -123,9 +132,44 @@ def test_a_step_that_fails_while_the_networks_move_is_not_kept(tmp_path, clips, 
     assert zo.load_checkpoint(tmp_path / "state.ckpt")["num_taken"] == 2
     resumed = Training(TINY, clips, EmbeddedOracle())
     assert train_in(tmp_path, resumed) is None
-    undisturbed = Training(TINY, clips, EmbeddedOracle())
-    list(undisturbed.steps())
-    assert torch.equal(weights_of(resumed), weights_of(undisturbed))
+    assert torch.equal(weights_of(resumed), undisturbed[1])
+
+
+def ask_in(folder: Path, clips: Clips, *, until: int, save_at: int = -1, nudge: float = 0.0) -> tuple[Training, int]:
+    """Go on until a number of steps is taken, then be killed; the training and the calls that this process made."""
+    config, oracle = replace(TINY, calls_per_sample=40.0), EmbeddedOracle()
+    with Run(folder).open_ledger() as ledger:
+        training = Training(config, clips, oracle, ledger=ledger)
+        Run(folder).load_state(training)
+        with torch.no_grad():
+            training.anonymizer.out.bias += nudge
+        steps = training.steps()
+        while training.num_taken < until:
+            next(steps)
+            if training.num_taken == save_at:
+                Run(folder).save(training)
+    return training, oracle.num_calls
+
+
+@pytest.mark.parametrize("save_at", [-1, 3])
+def test_steps_taken_anew_with_other_pictures_are_asked_again_and_billed_twice(tmp_path, clips, monkeypatch, save_at):
+    """As on a GPU, where a killed process leaves answers that its successor cannot meet bit for bit."""
+    ask_in(tmp_path, clips, until=5, save_at=save_at)
+    with pytest.raises(ValueError, match="must be gone on with as it was begun"):
+        ask_in(tmp_path, clips, until=9, nudge=0.01)
+    monkeypatch.setattr(Training, "repeats_exactly", False)
+    resumed, num_asked = ask_in(tmp_path, clips, until=9, nudge=0.01)
+    calls_a_step, saved = 2 * TINY.batch, max(save_at, 0)
+    assert num_asked == (9 - saved) * calls_a_step
+    assert resumed.num_calls == (9 + 5 - saved) * calls_a_step
+
+
+def test_steps_taken_anew_with_the_same_pictures_are_not_asked_again(tmp_path, clips, monkeypatch):
+    monkeypatch.setattr(Training, "repeats_exactly", False)
+    _, num_first = ask_in(tmp_path, clips, until=3)
+    resumed, num_second = ask_in(tmp_path, clips, until=4)
+    assert (num_first, num_second) == (3 * 2 * TINY.batch, 2 * TINY.batch)
+    assert resumed.num_calls == 4 * 2 * TINY.batch
 
 
 def test_a_state_shares_the_networks_tensors_and_holds_each_once(clips):
