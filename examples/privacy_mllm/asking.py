@@ -40,10 +40,19 @@ class Desk:
         oracle: The black box.
         ledger: Where answers are kept; None keeps none.
         max_failures: Failed calls in a row that are borne.
+        repeats_exactly: Whether questions that are put again, by another process, have the same pictures bit for bit.
+            Otherwise recorded answers count where they do, and the rest is asked again.
     """
 
-    def __init__(self, oracle: Oracle, ledger: zo.Ledger | None = None, *, max_failures: int = MAX_FAILURES) -> None:
-        self.oracle = oracle
+    def __init__(
+        self,
+        oracle: Oracle,
+        ledger: zo.Ledger | None = None,
+        *,
+        max_failures: int = MAX_FAILURES,
+        repeats_exactly: bool = True,
+    ) -> None:
+        self.oracle, self.repeats_exactly = oracle, repeats_exactly
         self._pool = None if oracle.concurrency is None else ThreadPoolExecutor(oracle.concurrency)
         self.judge = self._ask_all if self._pool is None else self._in_threads(self._pool)
         self.queries = zo.QueryPolicy(
@@ -70,6 +79,7 @@ class Desk:
             name: What for; the ledger keeps them under it.
             step: Number of the round under this name.
         """
+        self.let_pictures_differ(name, step)
         return zo.ask(self.judge, questions, name=name, step=step, score=self.score(kind), queries=self.queries)
 
     def answers(self, questions: Sequence[Question], *, name: str) -> list[str]:
@@ -86,8 +96,21 @@ class Desk:
             texts[numbers[id(question)]] = Answer.from_json(kept).text
             return 0.0
 
+        self.let_pictures_differ(name)
         zo.ask(self.judge, questions, name=name, score=read, queries=self.queries)
         return texts
+
+    def let_pictures_differ(self, name: str, step: int = 0) -> None:
+        """Where pictures do not repeat exactly: allow for others than were asked about before.
+
+        Answers that are asked for again are billed again, so limits on calls and money may be passed by as many.
+
+        Args:
+            name: What was asked for.
+            step: The first round of it that may differ.
+        """
+        if not self.repeats_exactly and self.queries.ledger is not None:
+            self.queries.ledger.void(name, step)
 
     def close(self) -> None:
         """Let the threads go."""

@@ -39,6 +39,15 @@ def device_name(device: torch.device | str) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
 
 
+def repeats_exactly(device: torch.device | str) -> bool:
+    """Whether training done again ends bit for bit the same: not on a GPU, where some sums have no fixed order.
+
+    Args:
+        device: Where it is done.
+    """
+    return torch.device(device).type == "cpu"
+
+
 def send(tensor: Tensor, device: torch.device | str) -> Tensor:
     """A tensor on a device; to a GPU through page-locked memory, without waiting for it.
 

@@ -16,6 +16,7 @@ from privacy_mllm.data.held_out import HeldOut
 from privacy_mllm.data.people import PeopleClips, render_people
 from privacy_mllm.data.sources import load_clips
 from privacy_mllm.data.withholding import hold_out, parse_hold_out
+from privacy_mllm.devices import repeats_exactly
 from privacy_mllm.evaluate import Evaluator
 from privacy_mllm.leakage import Attackers
 from privacy_mllm.methods import Anonymizer, NetworkAnonymizer, Raw, baselines
@@ -93,7 +94,8 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
     question = config.question or all_questions(without_held_out(config, test, test)[0])[0]
     withheld = frozenset({Raw().name} if settings.is_remote and not settings.send_raw else ())
     ledger = None if settings.kind == "embedded" else run.open_ledger()
-    with Desk(oracle, ledger, max_failures=settings.max_failures) as desk:
+    exact = repeats_exactly(config.network_device)
+    with Desk(oracle, ledger, max_failures=settings.max_failures, repeats_exactly=exact) as desk:
         evaluator = Evaluator(
             attack,
             test,

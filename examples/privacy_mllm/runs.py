@@ -93,8 +93,7 @@ class Run:
         """Take a training to where the run was last saved; a run that was never saved begins anew."""
         if (self.path / STATE).is_file():
             training.load_state_dict(zo.load_checkpoint(self.path / STATE))
-        if not training.repeats_exactly:  # a killed process had taken further steps
-            training.let_pictures_differ()
+        training.expect_replay()
 
     @contextlib.contextmanager
     def metrics(self, num_kept: int = 0) -> Iterator[IO[str]]:

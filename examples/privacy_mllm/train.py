@@ -22,7 +22,7 @@ from privacy_mllm.asking import Desk, Question
 from privacy_mllm.batches import StepBatches
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.devices import device_of, to_pictures
+from privacy_mllm.devices import device_of, repeats_exactly, to_pictures
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.losses import privacy_loss
@@ -92,7 +92,12 @@ class Training:
         self.base_rates = self.private.attributes.mean(dim=0).clamp(0.01, 0.99).to(self._device)
         self.num_steps = count_steps(config, len(self.pool))
         self.num_taken = 0
-        self.desk = Desk(oracle, ledger, max_failures=self.limits.max_failures)
+        self.desk = Desk(
+            oracle,
+            ledger,
+            max_failures=self.limits.max_failures,
+            repeats_exactly=repeats_exactly(self._device),
+        )
         self.differences = ZeroDifferences()
         self.budget = build_budget(self.limits, self.num_steps * PROBES_A_STEP * config.batch)
         self.trajectory = zo.StableTrajectory()
@@ -200,20 +205,9 @@ class Training:
         self.batches.load_state_dict(state)
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
 
-    @property
-    def repeats_exactly(self) -> bool:
-        """Whether a step that is taken anew ends bit for bit the same; on a GPU some sums have no fixed order."""
-        return self._device.type == "cpu"
-
-    def let_pictures_differ(self) -> None:
-        """Allow for steps that were taken before, and are taken anew, to ask about other pictures.
-
-        Recorded answers count where the picture is the same; others are asked for again, and the bill has both: limits
-        on calls and money may be passed by as many.
-        """
-        ledger = self.desk.queries.ledger
-        if ledger is not None:
-            ledger.void(self.utility.name, self.utility.state_dict()["round"])
+    def expect_replay(self) -> None:
+        """Be ready for steps that a killed process took already; where they do not repeat exactly, they ask anew."""
+        self.desk.let_pictures_differ(self.utility.name, self.utility.state_dict()["round"])
 
     def _draw(self) -> None:
         """What the step looks at."""

@@ -13,6 +13,7 @@ from torch import nn
 
 import zoopt_mo as zo
 from privacy_mllm import session, starting
+from privacy_mllm.asking import Desk, Question
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
@@ -157,7 +158,7 @@ def test_steps_taken_anew_with_other_pictures_are_asked_again_and_billed_twice(t
     ask_in(tmp_path, clips, until=5, save_at=save_at)
     with pytest.raises(ValueError, match="must be gone on with as it was begun"):
         ask_in(tmp_path, clips, until=9, nudge=0.01)
-    monkeypatch.setattr(Training, "repeats_exactly", False)
+    monkeypatch.setattr("privacy_mllm.train.repeats_exactly", lambda _device: False)
     resumed, num_asked = ask_in(tmp_path, clips, until=9, nudge=0.01)
     calls_a_step, saved = 2 * TINY.batch, max(save_at, 0)
     assert num_asked == (9 - saved) * calls_a_step
@@ -165,11 +166,33 @@ def test_steps_taken_anew_with_other_pictures_are_asked_again_and_billed_twice(t
 
 
 def test_steps_taken_anew_with_the_same_pictures_are_not_asked_again(tmp_path, clips, monkeypatch):
-    monkeypatch.setattr(Training, "repeats_exactly", False)
+    monkeypatch.setattr("privacy_mllm.train.repeats_exactly", lambda _device: False)
     _, num_first = ask_in(tmp_path, clips, until=3)
     resumed, num_second = ask_in(tmp_path, clips, until=4)
     assert (num_first, num_second) == (3 * 2 * TINY.batch, 2 * TINY.batch)
     assert resumed.num_calls == 4 * 2 * TINY.batch
+
+
+def test_a_run_is_judged_twice_with_pictures_that_differ_where_they_may(tmp_path, clips):
+    brighter = clips.frames.clone()
+    brighter[0, 0, 0, 0, 0] ^= 1
+    asked = []
+    for frames in (clips.frames, brighter, clips.frames):
+        oracle = EmbeddedOracle()
+        with zo.Ledger(tmp_path / "queries.sqlite", run="one") as ledger:
+            desk = Desk(oracle, ledger, repeats_exactly=False)
+            questions = [
+                Question(clip, question, answers[question])
+                for clip, answers in zip(frames, clips.answers, strict=True)
+                for question in list(answers)[:1]
+            ]
+            desk.losses(questions, "text", name="judging")
+            asked.append(oracle.num_calls)
+    assert asked == [len(clips), 1, 0]
+    with zo.Ledger(tmp_path / "queries.sqlite", run="two") as ledger:
+        Desk(EmbeddedOracle(), ledger).losses(questions[:2], "text", name="judging")
+        with pytest.raises(ValueError, match="must be gone on with as it was begun"):
+            Desk(EmbeddedOracle(), ledger).losses(questions[1:3], "text", name="judging")
 
 
 def test_a_state_shares_the_networks_tensors_and_holds_each_once(clips):
