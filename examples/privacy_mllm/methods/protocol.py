@@ -31,8 +31,13 @@ class Trainable(Protocol):
         """How the table calls it."""
         ...
 
-    def fit(self, clips: Clips) -> None:
-        """Train on labelled clips; the black box is not asked."""
+    def fit(self, clips: Clips, *, private: Clips | None = None) -> None:
+        """Train on labelled clips; the black box is not asked.
+
+        Args:
+            clips: Clips with questions.
+            private: Clips or still pictures with private attributes; None for those with questions.
+        """
         ...
 
     def anonymize(self, clips: Clips) -> Tensor:

@@ -34,7 +34,7 @@ def surrogates(seed: int = 0, *, still: bool = False, question: str = "") -> lis
 
     Args:
         seed: Seed of each training.
-        still: Whether the clips are single pictures, on which BDQ and STPrivacy are not defined.
+        still: Whether the clips with actions are single pictures, for which BDQ and STPrivacy are not defined.
         question: The question whose answers are the actions; empty takes the first of the clips.
     """
     recipes: tuple[Recipe, ...] = (VITA(), SPAct(), BDQ(), MPPAR(), STPrivacy())

@@ -74,8 +74,8 @@ def train_action_model(
     optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
     for _ in range(steps):
-        drawn = data.draw(batch, generator)
-        descend(optimizer, F.cross_entropy(model(drawn.clips), drawn.actions))
+        clips, actions = data.draw_actions(batch, generator)
+        descend(optimizer, F.cross_entropy(model(clips), actions))
         schedule.step()
     return model.eval()
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from privacy_mllm.methods.blur import gaussian_weights
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import verdict_entropy
-from privacy_mllm.methods.surrogates.steps import descend, frozen, raw_reviewer, update_reviewer
+from privacy_mllm.methods.surrogates.steps import descend, frozen, raw_reviewer, show_both, update_reviewer
 from privacy_mllm.models.reviewer import Reviewer
 
 LEVELS = 15
@@ -38,6 +38,16 @@ def soft_quantize(values: Tensor, thresholds: Tensor, hardness: float = 5.0) -> 
     for threshold in thresholds.clamp(0, len(thresholds)).sort().values:
         stairs = stairs + torch.sigmoid(hardness * (values - threshold))
     return stairs
+
+
+def pan(stills: Tensor) -> Tensor:
+    """Still pictures ``[b, 1, 3, h, w]`` as clips of two frames, the second shifted to the left by 1/64 of the width.
+
+    At least by one pixel; the right border is repeated.
+    """
+    step = max(1, round(stills.shape[-1] / 64))
+    moved = torch.cat([stills[..., step:], stills[..., -1:].expand(*stills.shape[:-1], step)], dim=-1)
+    return torch.cat([stills, moved], dim=1)
 
 
 class Degradation(nn.Module):
@@ -64,8 +74,11 @@ class Degradation(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         """Clips ``[b, t, 3, h, w]`` in [0, 1] to the same shape and range; no motion is grey.
 
-        The difference has one frame less than the clip. The first one is shown twice, so that lengths stay.
+        The difference has one frame less than the clip. The first one is shown twice, so that lengths stay. A still
+        picture is shown as a moving camera would see it, see :func:`pan`.
         """
+        if clips.shape[1] == 1:
+            return self.forward(pan(clips))[:, :1]
         blurred = self._blur(clips)
         difference = blurred[:, 1:] - blurred[:, :-1]
         quantized = self._quantize(difference)
@@ -97,6 +110,11 @@ class BDQ:
     entropy; the signed difference is shown around middle grey; the scale is taken for each clip. The thresholds have
     a step size of their own: they are counted in steps of the staircase, and the published .01 barely moves them here.
 
+    Attributes may come from another data set than actions: the privacy model then judges and learns a random frame of
+    each of its clips. Our reading where these are still pictures, in which no frame differs from the one before: each
+    is shown as a camera would see it that moves by 1/64 of the width, in training and afterwards. Left still it would
+    be plain grey, and perfectly private, which says nothing about clips.
+
     Args:
         steps: Rounds.
         batch: Clips a round.
@@ -113,6 +131,7 @@ class BDQ:
 
     name: ClassVar[str] = "BDQ"
     needs_motion: ClassVar[bool] = True
+    needs_attributes: ClassVar[bool] = True
 
     steps: int = 300
     batch: int = 12
@@ -158,12 +177,12 @@ class BDQGame:
         self.reviewer_optimizer.param_groups[0]["lr"] = share * self.recipe.model_lr
         self.utility.train()
         with frozen(self.reviewer):
-            shown = self.network(batch.clips)
-            frame = self._random_frame(shown)
+            shown, seen = show_both(self.network, batch)
+            frame = self._random_frame(seen)
             useful = F.cross_entropy(self.utility(shown), batch.actions)
             unsure = verdict_entropy(self.reviewer(frame[:, 0]))
             objective = descend(self.optimizer, useful - self.recipe.alpha * unsure)
-        update_reviewer(self.reviewer, self.reviewer_optimizer, frame, batch)
+        update_reviewer(self.reviewer, self.reviewer_optimizer, frame, batch.attributes)
         return {"objective": objective, "utility": useful.item(), "privacy": -unsure.item()}
 
     def _random_frame(self, shown: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""Clips as a white-box method trains on them: numbered actions beside the private attributes."""
+"""Clips as a white-box method trains on them: those with numbered actions, and those with private attributes.
+
+Where one data set has both labels they are the same clips. Else two are drawn from, each with its own labels: clips of
+actions, and clips or still pictures of private attributes.
+"""
 
 from __future__ import annotations
 
@@ -8,56 +12,86 @@ import torch
 from torch import Tensor
 
 from privacy_mllm.data.clips import Clips, all_questions
+from privacy_mllm.data.lazy import take
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A few clips.
+    """What one round looks at.
 
     Args:
-        clips: In [0, 1], ``float32 [b, t, 3, h, w]``.
+        clips: Clips whose actions are known, in [0, 1], ``float32 [b, t, 3, h, w]``.
         actions: Index of the right answer to the main question, ``int64 [b]``.
-        attributes: 0 or 1, ``float32 [b, k]``.
+        private: Clips whose attributes are known, ``float32 [p, s, 3, v, u]``; ``clips`` itself if they are the same.
+        attributes: 0 or 1, ``float32 [p, k]``.
     """
 
     clips: Tensor
     actions: Tensor
+    private: Tensor
     attributes: Tensor
+
+    @property
+    def sources(self) -> tuple[Tensor, ...]:
+        """The clips of each source, each once."""
+        return (self.clips,) if self.private is self.clips else (self.clips, self.private)
 
 
 @dataclass(frozen=True)
 class LabelledClips:
-    """Clips whose main question has a known answer.
+    """Clips whose main question has a known answer, and clips with private attributes.
 
     Args:
         frames: ``uint8 [n, t, 3, h, w]``.
         actions: Index into ``classes``, ``int64 [n]``.
-        attributes: 0 or 1, ``float32 [n, k]``.
         classes: The answers, sorted.
+        private: ``uint8 [m, s, 3, v, u]``, still pictures if s = 1; ``frames`` itself if they are the same.
+        attributes: 0 or 1, ``float32 [m, k]``.
     """
 
     frames: Tensor
     actions: Tensor
-    attributes: Tensor
     classes: tuple[str, ...]
+    private: Tensor
+    attributes: Tensor
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
-        """Random clips with replacement; half of the batches are mirrored as a whole."""
-        chosen = torch.randint(len(self.frames), (count,), generator=generator)
-        clips = self.frames[chosen].float() / 255
-        if torch.rand((), generator=generator) < 0.5:
-            clips = clips.flip(-1)
-        return Batch(clips, self.actions[chosen], self.attributes[chosen].float())
+        """As many random clips of each source; of one source, the same clips with both labels."""
+        chosen, clips = draw_clips(self.frames, count, generator)
+        if self.private is self.frames:
+            return Batch(clips, self.actions[chosen], clips, self.attributes[chosen].float())
+        return Batch(clips, self.actions[chosen], *self.draw_private(count, generator))
+
+    def draw_actions(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random clips with their actions, ``[b, t, 3, h, w]`` and ``[b]``; those with attributes are not read."""
+        chosen, clips = draw_clips(self.frames, count, generator)
+        return clips, self.actions[chosen]
+
+    def draw_private(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random clips with their attributes, ``[p, s, 3, v, u]`` and ``[p, k]``; those with actions are not read."""
+        chosen, clips = draw_clips(self.private, count, generator)
+        return clips, self.attributes[chosen].float()
 
 
-def label_clips(clips: Clips, question: str = "") -> LabelledClips:
-    """The clips that are asked one question, its answers as classes.
+def draw_clips(frames: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Numbers of random clips, with replacement, and the clips in [0, 1]; half of the draws are mirrored as a whole."""
+    chosen = torch.randint(len(frames), (count,), generator=generator)
+    clips = frames[chosen].float() / 255
+    if torch.rand((), generator=generator) < 0.5:
+        clips = clips.flip(-1)
+    return chosen, clips
 
-    Where several answers count as right, the first of them is the class.
+
+def label_clips(clips: Clips, question: str = "", private: Clips | None = None) -> LabelledClips:
+    """The clips that are asked one question, its answers as classes, beside those with private attributes.
+
+    Where several answers count as right, the first of them is the class. Frames that are read when they are needed stay
+    unread.
 
     Args:
-        clips: Labelled clips.
+        clips: Clips with questions.
         question: The main question; empty takes the first of the clips.
+        private: Clips with private attributes; None for those that are asked the question.
 
     Raises:
         ValueError: If fewer than two answers to the question occur: there is nothing to learn then.
@@ -69,4 +103,7 @@ def label_clips(clips: Clips, question: str = "") -> LabelledClips:
     if len(classes) < 2:
         raise ValueError(f"`clips` must have at least two answers to {asked!r}, got {list(classes)}.")
     actions = torch.tensor([classes.index(answer) for answer in said])
-    return LabelledClips(clips.frames[having], actions, clips.attributes[having], classes)
+    frames = take(clips.frames, having)
+    if private is None:
+        return LabelledClips(frames, actions, classes, frames, clips.attributes[having])
+    return LabelledClips(frames, actions, classes, private.frames, private.attributes)

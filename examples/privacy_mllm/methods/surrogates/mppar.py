@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from privacy_mllm.methods.surrogates.framewise import FrameWise
-from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import uniform_cross_entropy
 from privacy_mllm.methods.surrogates.steps import (
@@ -20,12 +18,12 @@ from privacy_mllm.methods.surrogates.steps import (
     descend,
     frozen,
     raw_reviewer,
-    train_to_reconstruct,
+    reconstructing,
+    show_both,
     update_reviewer,
     update_utility,
 )
 from privacy_mllm.models.reviewer import Reviewer
-from privacy_mllm.models.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,12 @@ class MPPAR:
     :math:`L_s(\theta) + L_q(\theta')`. Attackers and action model learn along on the anonymized clips.
 
     Our reading: there is no published code, and we know the article by its abstract. Ours are the privacy loss (the
-    cross-entropy to one half), the gradient of first order by default, all sizes and steps.
+    cross-entropy to one half), the gradient of first order by default, all sizes and steps. Where actions and
+    attributes come from different data sets, the loss on either side has L_T of the clips with actions and L_P of the
+    clips or still pictures with attributes; what is split are attackers and attributes, as ever.
 
     Args:
+        anonymizer: Network of the anonymizer, see :func:`privacy_mllm.models.factory.build_anonymizer`.
         steps: Rounds.
         batch: Clips a round.
         gamma: Weight of the privacy loss.
@@ -59,7 +60,9 @@ class MPPAR:
 
     name: ClassVar[str] = "MPPAR"
     needs_motion: ClassVar[bool] = False
+    needs_attributes: ClassVar[bool] = True
 
+    anonymizer: str = "small"
     steps: int = 200
     batch: int = 8
     gamma: float = 1.0
@@ -114,9 +117,8 @@ class MPPARGame:
 
     def __init__(self, recipe: MPPAR, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = FrameWise(fresh(UNet, generator))
-        train_to_reconstruct(
-            self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=6e-3, generator=generator
+        self.network = reconstructing(
+            recipe.anonymizer, data, steps=recipe.start_steps, batch=recipe.batch, generator=generator
         )
         self.attackers = [raw_reviewer(data, width, recipe.pretrain_steps, generator) for width in recipe.widths]
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.lr)
@@ -139,27 +141,29 @@ class MPPARGame:
         )
         self.num_taken += 1
         with frozen(self.utility, *self.attackers):
-            on_support, on_query, shown = self.losses(batch, support, query)
+            on_support, on_query, (shown, seen) = self.losses(batch, support, query)
             objective = descend(self.optimizer, on_support + on_query)
         update_utility(self.utility, self.utility_optimizer, shown, batch.actions)
         for model, optimizer in zip(self.attackers, self.attacker_optimizers, strict=True):
-            update_reviewer(model, optimizer, shown, batch)
+            update_reviewer(model, optimizer, seen, batch.attributes)
         return {"objective": objective, "support": on_support.item(), "query": on_query.item()}
 
-    def losses(self, batch: Batch, support: Side, query: Side) -> tuple[Tensor, Tensor, Tensor]:
-        """Losses on the support and, after the virtual step, on the query; and the clips before that step."""
+    def losses(self, batch: Batch, support: Side, query: Side) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """Losses on the support and, after the virtual step, on the query; and what was shown before that step."""
         weights = dict(self.network.named_parameters())
-        shown = self.network(batch.clips)
+        shown = show_both(self.network, batch)
         on_support = self._loss(shown, batch, support)
         exact = not self.recipe.first_order
         slopes = torch.autograd.grad(on_support, list(weights.values()), retain_graph=True, create_graph=exact)
         moved = virtual_step(weights, slopes, self.recipe.inner_lr)
-        on_query = self._loss(functional_call(self.network, moved, (batch.clips,)), batch, query)
-        return on_support, on_query, shown.detach()
+        after = show_both(lambda clips: functional_call(self.network, moved, (clips,)), batch)
+        on_query = self._loss(after, batch, query)
+        return on_support, on_query, shown
 
-    def _loss(self, shown: Tensor, batch: Batch, side: Side) -> Tensor:
+    def _loss(self, both: tuple[Tensor, Tensor], batch: Batch, side: Side) -> Tensor:
+        shown, seen = both
         useful = F.cross_entropy(self.utility(shown), batch.actions)
-        verdicts = [clip_logits(self.attackers[index], shown)[:, list(side.attributes)] for index in side.attackers]
+        verdicts = [clip_logits(self.attackers[index], seen)[:, list(side.attributes)] for index in side.attackers]
         private = torch.stack([uniform_cross_entropy(logits).mean() for logits in verdicts]).mean()
         return useful + self.recipe.gamma * private
 

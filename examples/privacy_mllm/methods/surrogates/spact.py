@@ -10,14 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from privacy_mllm.methods.surrogates.framewise import FrameWise
 from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import nt_xent
-from privacy_mllm.methods.surrogates.steps import descend, frozen, train_to_reconstruct, update_utility
+from privacy_mllm.methods.surrogates.steps import descend, frozen, reconstructing, update_utility
 from privacy_mllm.methods.surrogates.views import random_view
 from privacy_mllm.models.reviewer import Reviewer
-from privacy_mllm.models.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,14 @@ class SPAct:
 
     Two frames of a clip, cropped and recoloured at random, are two views of it. The privacy branch lowers the NT-Xent
     loss between the anonymized views; the anonymizer lowers :math:`w L_T - L_{NTXent}`, so that two frames of a clip no
-    longer look related, whoever is in them. No private attribute is used.
+    longer look related, whoever is in them. No private attribute is used. So where attributes come from another data
+    set, that is not looked at: both losses are those of the clips with actions.
 
     Ours: a small encoder, and a ceiling on what the anonymizer can win by the contrastive loss: that of an encoder
     that takes all views for equal, :math:`\log(2b - 1)`. Without it the training is known to collapse.
 
     Args:
+        anonymizer: Network of the anonymizer, see :func:`privacy_mllm.models.factory.build_anonymizer`.
         steps: Rounds.
         batch: Clips a round.
         utility_weight: w; 1 in the published code.
@@ -49,7 +49,9 @@ class SPAct:
 
     name: ClassVar[str] = "SPAct"
     needs_motion: ClassVar[bool] = False
+    needs_attributes: ClassVar[bool] = False
 
+    anonymizer: str = "small"
     steps: int = 240
     batch: int = 12
     utility_weight: float = 1.0
@@ -71,16 +73,15 @@ class SPActGame:
 
     def __init__(self, recipe: SPAct, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = FrameWise(fresh(UNet, generator))
-        train_to_reconstruct(
-            self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=6e-3, generator=generator
+        self.network = reconstructing(
+            recipe.anonymizer, data, steps=recipe.start_steps, batch=recipe.batch, generator=generator
         )
         self.encoder = fresh(self._make_encoder, generator)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.lr)
         self.utility_optimizer = torch.optim.Adam(utility.parameters(), 5e-4)
         self.encoder_optimizer = torch.optim.Adam(self.encoder.parameters(), 2e-3)
         for _ in range(recipe.pretrain_steps):
-            self._encoder_step(data.draw(recipe.batch, generator).clips)
+            self._encoder_step(data.draw_actions(recipe.batch, generator)[0])
 
     @property
     def insider(self) -> None:

@@ -41,7 +41,10 @@ class STPrivacy:
 
     Our reading: the published code has the network only; the losses are as we understand the article. The privacy
     loss counts up to a ceiling, twice that of a reviewer that knows nothing: it has no bound of its own. The
-    transformer is small and starts from reconstruction with everything kept.
+    transformer is small and starts from reconstruction with everything kept. Where actions and attributes come from
+    different data sets, L_T is that of the clips with actions, L_P that of the clips with attributes, and the last term
+    is the mean over both. A still picture is a clip in which nothing moves: it is shown to the transformer twice, and
+    the first of the two frames that come out is taken.
 
     Args:
         steps: Rounds.
@@ -63,6 +66,7 @@ class STPrivacy:
 
     name: ClassVar[str] = "STPrivacy"
     needs_motion: ClassVar[bool] = True
+    needs_attributes: ClassVar[bool] = True
 
     steps: int = 240
     batch: int = 8
@@ -115,12 +119,14 @@ class STPrivacyGame:
         """The transformer's step, then those of the action model and the reviewer."""
         recipe = self.recipe
         with frozen(self.utility, self.reviewer):
-            shown, kept = self.network.sample(batch.clips, self.generator)
+            samples = [self.network.sample(clips, self.generator) for clips in batch.sources]
+            shown, seen = samples[0][0], samples[-1][0]
             useful = F.cross_entropy(self.utility(shown), batch.actions)
-            logits = clip_logits(self.reviewer, shown)
+            logits = clip_logits(self.reviewer, seen)
             private = bounded_gain(F.binary_cross_entropy_with_logits(logits, batch.attributes), CEILING)
-            sparse = budget_penalty(kept, recipe.keep)
+            sparse = torch.stack([budget_penalty(kept, recipe.keep) for _, kept in samples]).mean()
             objective = descend(self.optimizer, useful + recipe.gamma * private + recipe.keep_weight * sparse)
         update_utility(self.utility, self.utility_optimizer, shown, batch.actions)
-        update_reviewer(self.reviewer, self.reviewer_optimizer, shown, batch)
-        return {"objective": objective, "utility": useful.item(), "privacy": private.item(), "kept": kept.mean().item()}
+        update_reviewer(self.reviewer, self.reviewer_optimizer, seen, batch.attributes)
+        kept = torch.stack([kept.mean() for _, kept in samples]).mean().item()
+        return {"objective": objective, "utility": useful.item(), "privacy": private.item(), "kept": kept}

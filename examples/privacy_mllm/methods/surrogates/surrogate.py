@@ -69,19 +69,24 @@ class Recipe(Protocol):
 
     @property
     def batch(self) -> int:
-        """Clips a round."""
+        """Clips a round, of each source."""
         ...
 
     @property
     def needs_motion(self) -> bool:
-        """Whether it is undefined on single pictures."""
+        """Whether it cannot learn actions from single pictures."""
+        ...
+
+    @property
+    def needs_attributes(self) -> bool:
+        """Whether it learns from private attributes; without them it sees the clips with actions alone."""
         ...
 
     def start(self, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> Game:
         """The players before the first round.
 
         Args:
-            data: The training clips.
+            data: The training clips, of one source or two.
             utility: The action model, trained on raw clips; the game's own copy.
             generator: Source of all draws of the game.
         """
@@ -116,20 +121,30 @@ class Surrogate:
         """For example ``surrogate VITA``."""
         return f"surrogate {self.recipe.name}"
 
-    def fit(self, clips: Clips, *, utility: nn.Module | None = None, progress: Progress | None = None) -> None:
+    def fit(
+        self,
+        clips: Clips,
+        *,
+        private: Clips | None = None,
+        utility: nn.Module | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Train on labelled clips; the black box is not asked.
 
         Args:
-            clips: Labelled training clips.
+            clips: Training clips with questions.
+            private: Clips or still pictures with private attributes, of which each round draws a batch too; None for
+                the clips with questions. A method that needs no attributes does not look at them.
             utility: An action model already trained on raw clips, ``[b, t, 3, h, w]`` to ``[b, classes]`` with the
                 classes in sorted order; it is left unchanged. None trains a small one.
             progress: Called after each round.
 
         Raises:
-            ValueError: If fewer than two actions occur, or single pictures are given to a method of motion.
+            ValueError: If fewer than two actions occur, a method that needs private attributes is given none, or one of
+                motion is to learn actions from single pictures.
         """
-        self._check_motion(clips.frames)
-        data = label_clips(clips, self.question)
+        self._check(clips, clips if private is None else private)
+        data = label_clips(clips, self.question, private if self.recipe.needs_attributes else None)
         generator = torch.Generator().manual_seed(self.seed)
         if utility is None:
             utility = train_action_model(data, steps=self.utility_steps, seed=self.seed)
@@ -143,14 +158,12 @@ class Surrogate:
         self.history, self.network = history, game.network.eval().requires_grad_(requires_grad=False)
 
     def anonymize(self, clips: Clips) -> Tensor:
-        """All clips through the trained network, ``uint8 [n, t, 3, h, w]``.
+        """All clips through the trained network, ``uint8 [n, t, 3, h, w]``; single pictures too.
 
         Raises:
             RuntimeError: Before :meth:`fit`, or if the network gives pixels that are not finite.
-            ValueError: If single pictures are given to a method of motion.
         """
         check_pictures(clips.frames)
-        self._check_motion(clips.frames)
         network = self.network
         if network is None:
             raise RuntimeError(f"{self.name} is not trained; call `fit` first.")
@@ -167,15 +180,18 @@ class Surrogate:
             raise RuntimeError(f"{self.name} gave pixels that are not finite; its training broke.")
         return to_bytes(shown * 255)
 
-    def _check_motion(self, frames: Tensor) -> None:
-        if self.recipe.needs_motion and frames.shape[1] < 2:
+    def _check(self, clips: Clips, private: Clips) -> None:
+        if self.recipe.needs_motion and clips.frames.shape[1] < 2:
             raise ValueError(f"{self.recipe.name} is not defined on single pictures; leave it out.")
+        if self.recipe.needs_attributes and not private.attribute_names:
+            raise ValueError(f"{self.recipe.name} needs private attributes; give `private` clips that have them.")
 
 
 def fit_all(
     methods: Sequence[Surrogate],
     clips: Clips,
     *,
+    private: Clips | None = None,
     seed: int = 0,
     utility_steps: int = 400,
     progress: Callable[[str], None] | None = None,
@@ -184,7 +200,8 @@ def fit_all(
 
     Args:
         methods: The methods, which must put the same question.
-        clips: Labelled training clips.
+        clips: Training clips with questions.
+        private: Clips or still pictures with private attributes; None for the clips with questions.
         seed: Seed of the action model.
         utility_steps: Its steps.
         progress: Called with the name of each method that is trained.
@@ -200,6 +217,6 @@ def fit_all(
     data = label_clips(clips, questions.pop())
     utility = train_action_model(data, steps=utility_steps, seed=seed)
     for method in methods:
-        method.fit(clips, utility=utility)
+        method.fit(clips, private=private, utility=utility)
         if progress is not None:
             progress(method.name)

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from privacy_mllm.methods.surrogates.framewise import FrameWise
-from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import worst_of_ensemble
 from privacy_mllm.methods.surrogates.steps import (
@@ -20,12 +18,12 @@ from privacy_mllm.methods.surrogates.steps import (
     descend,
     frozen,
     raw_reviewer,
-    train_to_reconstruct,
+    reconstructing,
+    show_both,
     update_reviewer,
     update_utility,
 )
 from privacy_mllm.models.reviewer import Reviewer
-from privacy_mllm.models.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,15 @@ class VITA:
     often enough, and each budget model steps on the true attributes. Every ``restart_every`` rounds the budget models
     are put back to what they knew of raw pictures and trained anew, so that the anonymizer cannot hide from habits.
 
+    Actions and attributes may come from different data sets, as in the article: the action loss is then that of the
+    clips with actions, and the budget models judge and learn the clips or still pictures with attributes.
+
     Ours: a U-Net (as in the comparison of the paper) that starts from reconstruction by mean absolute error alone,
     small reviewers of different widths as budget models, and far fewer steps. The target of one half is what the
     article says; the published code uses all ones.
 
     Args:
+        anonymizer: Network of the anonymizer, see :func:`privacy_mllm.models.factory.build_anonymizer`.
         steps: Rounds.
         batch: Clips a round.
         gamma: Weight of the budget loss; .5 in the published code.
@@ -62,7 +64,9 @@ class VITA:
 
     name: ClassVar[str] = "VITA"
     needs_motion: ClassVar[bool] = False
+    needs_attributes: ClassVar[bool] = True
 
+    anonymizer: str = "small"
     steps: int = 200
     batch: int = 8
     gamma: float = 0.5
@@ -86,9 +90,8 @@ class VITAGame:
 
     def __init__(self, recipe: VITA, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.data, self.utility, self.generator = recipe, data, utility, generator
-        self.network = FrameWise(fresh(UNet, generator))
-        train_to_reconstruct(
-            self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=6e-3, generator=generator
+        self.network = reconstructing(
+            recipe.anonymizer, data, steps=recipe.start_steps, batch=recipe.batch, generator=generator
         )
         self.budgets = [raw_reviewer(data, width, recipe.pretrain_steps, generator) for width in recipe.widths]
         self.known = [copy.deepcopy(model.state_dict()) for model in self.budgets]
@@ -107,30 +110,31 @@ class VITAGame:
         if self.num_taken and self.num_taken % self.recipe.restart_every == 0:
             self.restart()
         self.num_taken += 1
-        shown, losses = self._anonymizer_step(batch)
+        shown, seen, losses = self._anonymizer_step(batch)
         self._utility_steps(shown, batch)
         for model, optimizer in zip(self.budgets, self.budget_optimizers, strict=True):
             for _ in range(self.recipe.budget_steps):
-                update_reviewer(model, optimizer, shown, batch)
+                update_reviewer(model, optimizer, seen, batch.attributes)
         return losses
 
     def restart(self) -> None:
         """Put the budget models back to what they knew of raw pictures, and let them catch up."""
         self._reload()
         for _ in range(self.recipe.restart_steps):
-            batch = self.data.draw(self.recipe.batch, self.generator)
+            pictures, attributes = self.data.draw_private(self.recipe.batch, self.generator)
             with torch.no_grad():
-                shown = self.network(batch.clips)
+                seen = self.network(pictures)
             for model, optimizer in zip(self.budgets, self.budget_optimizers, strict=True):
-                update_reviewer(model, optimizer, shown, batch)
+                update_reviewer(model, optimizer, seen, attributes)
 
-    def _anonymizer_step(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def _anonymizer_step(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, float]]:
         with frozen(self.utility, *self.budgets):
-            shown = self.network(batch.clips)
+            shown, seen = show_both(self.network, batch)
             useful = F.cross_entropy(self.utility(shown), batch.actions)
-            private = worst_of_ensemble([clip_logits(model, shown) for model in self.budgets])
+            private = worst_of_ensemble([clip_logits(model, seen) for model in self.budgets])
             objective = descend(self.optimizer, useful + self.recipe.gamma * private)
-        return shown.detach(), {"objective": objective, "utility": useful.item(), "privacy": private.item()}
+        losses = {"objective": objective, "utility": useful.item(), "privacy": private.item()}
+        return shown.detach(), seen.detach(), losses
 
     def _utility_steps(self, shown: Tensor, batch: Batch) -> None:
         for _ in range(self.recipe.utility_steps):
