@@ -211,7 +211,7 @@ def test_files_that_are_missing_are_named_before_anything_is_read(tmp_path: Path
         ("hmdb51:", r"`data` must be .* got 'hmdb51:'"),
         ("hmdb51:x?splits=1", r"`data` may have the options .*split, pa for hmdb51, got 'splits'"),
         ("hmdb51:x?split", r"options of the form name=value, got 'split'"),
-        ("folder:x?crop=squash", r"may have the options frames, size for folder, got 'crop'"),
+        ("folder:x?crop=squash", r"may have the options frames, size, cache for folder, got 'crop'"),
         ("vispr:x?attributes=vispr9", r"`attributes` must be one of vispr1, vispr2, wu5, vispr6, all, got 'vispr9'"),
         ("pa-hmdb51:x?scheme=six", r"`scheme` must be one of wu5, vispr6, vispr6-partial-nudity, got 'six'"),
         ("ucf101:x?split=one", r"`split` must be a whole number, got 'one'"),

@@ -15,19 +15,19 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from privacy_mllm.data._tables import ATTRIBUTES_FILE, QUESTIONS_FILE, SPLITS, ClipRecord, at_row, read_tables
 from privacy_mllm.data.clips import Answers, Clips
+from privacy_mllm.data.lazy import CACHE_BYTES, READ_AHEAD, LazyFrames, in_threads
+from privacy_mllm.data.reading import Item, Reading, clip_size, read_clip
 from privacy_mllm.media import TableError
 from privacy_mllm.media.kinds import PICTURE_FORMATS, kind_of
-from privacy_mllm.media.pictures import read_mask, read_picture, write_picture
-from privacy_mllm.media.video import evenly_spaced, sample_frames
+from privacy_mllm.media.pictures import read_mask, write_picture
 from privacy_mllm.oracles.protocol import Oracle
 
 PEOPLE = "people"
@@ -40,8 +40,11 @@ def read_folder(
     frames: int = 4,
     size: int = 64,
     split: str | None = None,
+    cache_bytes: int = CACHE_BYTES,
 ) -> Clips:
-    """The clips of a folder, in the order of ``attributes.csv``.
+    """The clips of a folder, in the order of ``attributes.csv``; all are read once to see that none is broken.
+
+    Their pictures are read again when they are needed, except for those that are kept.
 
     A clip has ``frames`` frames spread evenly from its first to its last; a picture, or a clip that has fewer,
     repeats them. A picture of another size is cut to the largest square around its centre and resized with
@@ -53,6 +56,7 @@ def read_folder(
         frames: Frames a clip ``t``, positive.
         size: Height and width, positive.
         split: "train", "validation" or "test"; None for all clips.
+        cache_bytes: Bytes of pictures that are kept, and of masks.
 
     Returns:
         The clips; a clip's name is its file's without the suffix of a picture.
@@ -62,16 +66,16 @@ def read_folder(
             tables and the existence of every file are checked for all splits, whichever is read.
         ImportError: If there is a video and the extra ``video`` is not installed.
     """
-    for argument, value in (("frames", frames), ("size", size)):
-        if value < 1:
-            raise ValueError(f"`{argument}` must be positive, got {value}.")
     if split is not None and split not in SPLITS:
         raise ValueError(f"`split` must be one of {', '.join(SPLITS)}, got {split!r}.")
+    reading = Reading(frames=frames, size=size)
     names, listed = read_tables(root, attribute_names)
     records = [record for record in listed if split in (None, record.split)]
     if not records:
         raise TableError(f"{root / ATTRIBUTES_FILE} has no clip in the split {split!r}.")
-    pictures, people = _read_pixels(root, records, frames, size)
+    pictures = _pictures(root, records, reading, cache_bytes)
+    people = _masks(root, records, reading, cache_bytes) if (root / PEOPLE).is_dir() else None
+    _check_pixels(root, records, pictures, people)
     return Clips(
         frames=pictures,
         attributes=torch.tensor([record.attributes for record in records], dtype=torch.float32),
@@ -155,48 +159,37 @@ def _asked_in(root: Path) -> Asked:
     ]
 
 
-def _read_pixels(root: Path, records: Sequence[ClipRecord], frames: int, size: int) -> tuple[Tensor, Tensor | None]:
-    """Pictures ``uint8 [n, t, 3, h, w]``, and where people are ``uint8 [n, t, 1, h, w]`` if it is known."""
-    pictures, people = [], []
-    known = (root / PEOPLE).is_dir()
-    for record in records:
+def _pictures(root: Path, records: Sequence[ClipRecord], reading: Reading, cache_bytes: int) -> LazyFrames:
+    """Pictures ``uint8 [n, t, 3, h, w]``."""
+
+    def read(row: int) -> Tensor:
+        with at_row(root, records[row]):
+            return read_clip(Item(records[row].file, root / records[row].file), reading)
+
+    return LazyFrames.fetched(in_threads(read), (len(records), *reading.shape), cache_bytes=cache_bytes)
+
+
+def _masks(root: Path, records: Sequence[ClipRecord], reading: Reading, cache_bytes: int) -> LazyFrames:
+    """Where people are, ``uint8 [n, t, 1, h, w]``."""
+
+    def read(row: int) -> Tensor:
+        with at_row(root, records[row]):
+            place = _mask_place(root, records[row].file)
+            return read_clip(Item(records[row].file, place), reading, read_mask)
+
+    shape = (len(records), reading.frames, 1, reading.size, reading.size)
+    return LazyFrames.fetched(in_threads(read), shape, cache_bytes=cache_bytes)
+
+
+def _check_pixels(root: Path, records: Sequence[ClipRecord], pictures: LazyFrames, masks: LazyFrames | None) -> None:
+    """Everything is read once, so that what is broken is told now and not in the middle of a training."""
+    for frames in [pictures] if masks is None else [pictures, masks]:
+        for rows in torch.arange(len(records)).split(READ_AHEAD):
+            frames[rows]
+    for record in () if masks is None else records:
         with at_row(root, record):
-            shown = _read_frames(root / record.file, frames, read_picture)
-            pictures.append(_fit(shown, size).expand(frames, -1, -1, -1))
-            if known:
-                mask = _read_frames(_mask_place(root, record.file), frames, read_mask)
-                if mask.shape[-2:] != shown.shape[-2:]:
-                    raise TableError(f"the mask of {record.file} in {PEOPLE}/ has another size than the picture.")
-                people.append(_fit(mask, size).expand(frames, -1, -1, -1))
-    return torch.stack(pictures), torch.stack(people) if known else None
-
-
-def _read_frames(path: Path, frames: int, read: Callable[[Path], Tensor]) -> Tensor:
-    """``uint8 [t, c, h, w]`` from a folder of frames or a video, ``[1, c, h, w]`` from a picture."""
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURE_FORMATS)
-        if not files:
-            raise TableError(f"{path} has no frames: a folder of frames must hold pictures.")
-        chosen = evenly_spaced(len(files), frames)
-        pictures = [read(files[index]) for index in chosen]
-        for index, picture in zip(chosen, pictures, strict=True):
-            if picture.shape != pictures[0].shape:
-                raise TableError(f"{files[index]} has another size than {files[chosen[0]]}.")
-        return torch.stack(pictures)
-    if kind_of(path).medium == "video":
-        return sample_frames(path, frames)
-    return read(path)[None]
-
-
-def _fit(pictures: Tensor, size: int) -> Tensor:
-    """The square around the centre, resized; unchanged where that is what came in."""
-    height, width = pictures.shape[-2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = pictures[..., top : top + side, left : left + side]
-    if side == size:
-        return square.contiguous()
-    return F.interpolate(square.contiguous(), size=(size, size), mode="bilinear", antialias=True)
+            if clip_size(_mask_place(root, record.file), read_mask) != clip_size(root / record.file):
+                raise TableError(f"the mask of {record.file} in {PEOPLE}/ has another size than the picture.")
 
 
 def _mask_place(root: Path, file: str) -> Path:

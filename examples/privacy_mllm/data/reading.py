@@ -27,6 +27,7 @@ CROPS = ("centre", "random", "squash")
 _SMALLEST_CROP = 0.6  # Of the shorter side, as in SPAct's training.
 
 _Reader = Callable[[Sequence[int]], Tensor]
+_ReadPicture = Callable[[Path], Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,13 @@ class Item:
     frames: tuple[int, ...] | None = None
 
 
-def read_clip(item: Item, reading: Reading) -> Tensor:
+def read_clip(item: Item, reading: Reading, read: _ReadPicture = read_picture) -> Tensor:
     """The pixels of one clip, ``uint8 [t, 3, size, size]``.
 
     Args:
         item: The clip.
         reading: The settings.
+        read: How a picture is read; other channels come from another way.
 
     Raises:
         MediaError: If the clip is missing, broken or too short; the message names it.
@@ -95,14 +97,14 @@ def read_clip(item: Item, reading: Reading) -> Tensor:
         OSError: If it cannot be opened.
     """
     generator = torch.Generator().manual_seed(_seed(reading.seed, item.name))
-    count, read = _open(item.path)
+    count, read_frames_of = _open(item.path, read)
     chosen = item.frames
     if chosen is None:
         total = count()
         if total == 0:
             raise MediaError(f"{item.path} has no frame that can be decoded.")
         chosen = _choose(total, reading, generator)
-    return _fit(read(chosen), reading, generator)
+    return _fit(read_frames_of(chosen), reading, generator)
 
 
 def count_clip(path: Path) -> int:
@@ -119,6 +121,22 @@ def count_clip(path: Path) -> int:
     return _open(path)[0]()
 
 
+def clip_size(path: Path, read: _ReadPicture = read_picture) -> tuple[int, int]:
+    """Height and width of a clip's first frame.
+
+    Args:
+        path: Where it lies.
+        read: How a picture is read.
+
+    Raises:
+        MediaError: If it is missing or broken.
+        ImportError: If it is a video and the extra ``video`` is not installed.
+        OSError: If it cannot be opened.
+    """
+    height, width = _open(path, read)[1]([0]).shape[-2:]
+    return height, width
+
+
 def _choose(total: int, reading: Reading, generator: torch.Generator) -> tuple[int, ...]:
     if reading.sampling == "even":
         return tuple(evenly_spaced(total, reading.frames))
@@ -127,32 +145,34 @@ def _choose(total: int, reading: Reading, generator: torch.Generator) -> tuple[i
     return tuple(places.long().clamp(max=total - 1).tolist())
 
 
-def _open(path: Path) -> tuple[Callable[[], int], _Reader]:
+def _open(path: Path, read: _ReadPicture = read_picture) -> tuple[Callable[[], int], _Reader]:
     """Ways to count the frames of a clip, and to read some of them as ``uint8 [n, 3, h, w]``."""
     if path.is_dir():
-        return _open_folder(path)
+        return _open_folder(path, read)
     if not path.is_file():
         raise MediaError(f"{path} is missing.")
     if path.suffix.lower() == ".npy":
         return _open_array(path)
     if kind_of(path).medium == "video":
         return lambda: count_frames(path), lambda wanted: read_frames(path, wanted)
-    picture = read_picture(path)
+    picture = read(path)
     return lambda: 1, lambda wanted: picture.expand(len(wanted), -1, -1, -1)
 
 
-def _open_folder(path: Path) -> tuple[Callable[[], int], _Reader]:
+def _open_folder(path: Path, read: _ReadPicture) -> tuple[Callable[[], int], _Reader]:
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURE_FORMATS)
+    if not files:
+        raise MediaError(f"{path} has no frames: a folder of frames must hold pictures.")
 
-    def read(wanted: Sequence[int]) -> Tensor:
+    def read_some(wanted: Sequence[int]) -> Tensor:
         _check_last(path, len(files), wanted)
-        pictures = [read_picture(files[index]) for index in wanted]
+        pictures = [read(files[index]) for index in wanted]
         for index, picture in zip(wanted, pictures, strict=True):
             if picture.shape != pictures[0].shape:
                 raise MediaError(f"{files[index]} has another size than {files[wanted[0]]}.")
         return torch.stack(pictures)
 
-    return lambda: len(files), read
+    return lambda: len(files), read_some
 
 
 def _open_array(path: Path) -> tuple[Callable[[], int], _Reader]:

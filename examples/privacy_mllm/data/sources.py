@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from privacy_mllm.data._tables import SPLITS, read_tables
@@ -73,7 +74,7 @@ def parse_source(text: str) -> Source:
     if kind not in ("folder", *DATA_SETS) or not place:
         kinds = ", ".join(f"'{name}:DIR'" for name in ("folder", *DATA_SETS))
         raise ValueError(f"`data` must be 'world' or one of {kinds}, got {text!r}.")
-    known = {"frames": "4", "size": "64"}
+    known = {"frames": "4", "size": "64", **_CACHE}
     if kind != "folder":
         data_set = DATA_SETS[kind]
         known = {**_READING, "frames": str(data_set.frames), **_CACHE, **data_set.options}
@@ -102,10 +103,16 @@ def load_clips(source: str, split: str, count: int) -> Clips:
     if parsed.kind != "world" and split not in SPLITS:
         raise ValueError(f"`split` must be one of {', '.join(SPLITS)}, got {split!r}.")
     if parsed.kind == "world":
-        return render_clips(split, count)
+        return _rendered(split, count)
     if parsed.kind == "folder":
         return _read_folder(parsed, split).head(count)
     return _read_data_set(parsed, split, count)
+
+
+@lru_cache(maxsize=2)
+def _rendered(split: str, count: int) -> Clips:
+    """Clips of the world; the last two splits are kept, since a command that trains wants the same ones to judge."""
+    return render_clips(split, count)
 
 
 def candidates_of(source: str, clips: Clips) -> dict[str, tuple[str, ...]]:
@@ -178,8 +185,10 @@ def _read_folder(source: Source, split: str) -> Clips:
     """A folder's clips; the attributes of the world in its order, for the shipped reviewer reads them so."""
     names = read_tables(source.root)[0]
     wanted = ATTRIBUTES if set(names) == set(ATTRIBUTES) else names
-    frames, size = (_number(source.options, name) for name in ("frames", "size"))
-    return read_folder(source.root, attribute_names=wanted, frames=frames, size=size, split=split)
+    frames, size, cache = (_number(source.options, name) for name in ("frames", "size", "cache"))
+    return read_folder(
+        source.root, attribute_names=wanted, frames=frames, size=size, split=split, cache_bytes=cache * _MIB
+    )
 
 
 def _read_data_set(source: Source, split: str, count: int) -> Clips:
