@@ -41,12 +41,13 @@ def block_flow(frames: Tensor, *, block: int = 8, radius: int = 6) -> Tensor:
     height, width = frames.shape[-2:]
     reduced = max(1.0, min(height, width) / SEARCHED_SIDE)
     grey = resize(frames, max(1, round(height / reduced)), max(1, round(width / reduced))).float().mean(1, keepdim=True)
-    steps = range(-radius, radius + 1)
-    shifts = sorted(((x, y) for x in steps for y in steps), key=lambda shift: shift[0] ** 2 + shift[1] ** 2)
-    costs = torch.stack([_block_cost(grey, shift, block) for shift in shifts])
+    shifts = _shifts(radius)
     # A shift must be better by a tenth of a grey level: noise alone moves nothing.
-    costs = costs + 0.1 * torch.tensor(shifts).float().norm(dim=1).view(-1, 1, 1, 1, 1)
-    best = torch.tensor(shifts).float()[costs.argmin(dim=0)[:, 0]].permute(0, 3, 1, 2)
+    costs = _block_costs(grey[1:], grey[0, 0], radius, block) + 0.1 * shifts.norm(dim=-1)[..., None, None]
+    nearest_first = shifts.flatten(0, 1).square().sum(1).argsort(stable=True)
+    chosen = costs.flatten(1, 2)[:, nearest_first].argmin(dim=1)
+    best = torch.zeros(len(grey), 2, *chosen.shape[1:])  # Frame 0 is where everything is.
+    best[1:] = shifts.flatten(0, 1)[nearest_first][chosen].permute(0, 3, 1, 2)
     scale = torch.tensor([width / grey.shape[3], height / grey.shape[2]]).view(1, 2, 1, 1)
     return F.interpolate(best, size=(height, width)) * scale
 
@@ -88,11 +89,26 @@ def carried(first: Tensor, flow: Tensor, elsewhere: Tensor) -> Tensor:
     return torch.where(inside[:, None], seen, elsewhere)
 
 
-def _block_cost(grey: Tensor, shift: tuple[int, int], block: int) -> Tensor:
-    """Mean absolute difference of each block to frame 0 shifted, ``[t, 1, rows, columns]``."""
-    x, y = shift
-    reach = (abs(x), abs(x), abs(y), abs(y))
-    padded = F.pad(grey[:1], reach, mode="replicate")
-    height, width = grey.shape[-2:]
-    moved = padded[..., abs(y) + y : abs(y) + y + height, abs(x) + x : abs(x) + x + width]
-    return F.avg_pool2d((grey - moved).abs(), block, ceil_mode=True, count_include_pad=False)
+def _shifts(radius: int) -> Tensor:
+    """All shifts ``(x, y)`` along each axis, ``float32 [x, y, 2]``."""
+    steps = torch.arange(-radius, radius + 1).float()
+    return torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1)
+
+
+def _block_costs(grey: Tensor, first: Tensor, radius: int, block: int) -> Tensor:
+    """Mean absolute difference of each block to frame 0 under each shift, ``[t, x, y, rows, columns]``.
+
+    Args:
+        grey: Frames, ``[t, 1, h, w]``.
+        first: Frame 0, ``[h, w]``.
+        radius: Longest shift along each axis.
+        block: Side of a block.
+    """
+    height, width = first.shape
+    padded = F.pad(first[None, None], (radius,) * 4, mode="replicate")[0, 0]
+    costs = []
+    # The shifts of a column at a time: together they would not fit into the processor's cache.
+    for moved in padded.unfold(0, height, 1).unfold(1, width, 1).transpose(0, 1):
+        apart = (grey - moved).abs_()
+        costs.append(F.avg_pool2d(apart, block, ceil_mode=True, count_include_pad=False))
+    return torch.stack(costs, dim=1)

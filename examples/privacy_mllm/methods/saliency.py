@@ -48,6 +48,5 @@ def _of_clip(frames: Tensor) -> Tensor:
 
 def _scaled(strength: Tensor) -> Tensor:
     smooth = gaussian_blur(strength, 7, 2.0)
-    ordered = smooth.flatten().sort().values
-    brightest = ordered[int(BRIGHTEST * (len(ordered) - 1))]
+    brightest = smooth.flatten().kthvalue(1 + int(BRIGHTEST * (smooth.numel() - 1))).values
     return (smooth / brightest.clamp_min(1.0)).clamp(0, 1)

@@ -11,11 +11,18 @@ from torch.nn import functional as F
 from privacy_mllm.data.world import CANDIDATES
 from privacy_mllm.metrics import same_words
 from privacy_mllm.models.tiny_mllm import FRAMES, SIZE, TinyMLLM, load_tiny_mllm
+from privacy_mllm.oracles._remembering import Remembered
 from privacy_mllm.oracles.protocol import Answer
 from privacy_mllm.utility import UTILITY_BOUND
 
 CLIPS_AT_ONCE = 64
-"""Clips looked at in one forward pass; bounds the memory."""
+"""Clips that are asked about in one forward pass; bounds the memory."""
+
+CLIPS_SEEN_AT_ONCE = 16
+"""Clips looked at in one forward pass: few enough that their features stay in a core's cache."""
+
+CLIPS_REMEMBERED = 1024
+"""Clips whose features are kept, 6 KiB each: a judge asks all its questions about the same clips."""
 
 
 class EmbeddedOracle:
@@ -34,6 +41,7 @@ class EmbeddedOracle:
 
     def __init__(self, model: TinyMLLM | None = None) -> None:
         self._model = (load_tiny_mllm() if model is None else model).eval()
+        self._look = Remembered(self._see, CLIPS_REMEMBERED)
         self.num_calls = 0
 
     def ask(self, clips: Tensor, questions: Sequence[str]) -> list[Answer]:
@@ -87,10 +95,14 @@ class EmbeddedOracle:
 
     def _answer(self, clips: Tensor, question: str) -> list[Answer]:
         candidates = CANDIDATES[question]
-        scores = self._model.score(self._model.see(_as_seen(clips)), question, candidates)
+        scores = self._model.score(self._look(clips), question, candidates)
         return [
             Answer(candidates[int(row.argmax())], dict(zip(candidates, row.tolist(), strict=True))) for row in scores
         ]
+
+    def _see(self, clips: Tensor) -> Tensor:
+        """Vision tokens of clips ``uint8 [b, t, 3, h, w]``."""
+        return torch.cat([self._model.see(_as_seen(part)) for part in clips.split(CLIPS_SEEN_AT_ONCE)])
 
 
 def _as_seen(clips: Tensor) -> Tensor:
