@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,15 +96,13 @@ def test_the_same_seed_probes_the_same_places_on_both_devices(name):
     torch.testing.assert_close(on_cpu, on_gpu, rtol=1e-6, atol=1e-7)
 
 
-@dataclass
 class Copies(TorchDispatchMode):
     """Bytes of every copy between devices, of the thread that runs the block."""
 
-    up: list[int] = field(default_factory=list)
-    down: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self.up: list[int] = []
+        self.down: list[int] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -204,6 +202,8 @@ def test_the_networks_of_the_paper_train_there_in_mixed_precision(clips):
     training = Training(config, clips, EmbeddedOracle(), start=build_start(config, clips))
     before = theta_of(training)
     records = take(training, 3)
+    for network in (training.anonymizer, training.reviewer):
+        assert {parameter.device.type for parameter in network.parameters()} == {DEVICE}
     assert len({record.privacy for record in records}) == 3
     assert bool(theta_of(training).isfinite().all())
     assert not torch.equal(before, theta_of(training))

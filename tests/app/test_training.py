@@ -147,13 +147,3 @@ def test_the_main_question_gets_its_share_of_the_queries(clips: Clips, share: fl
 def test_a_budget_that_pays_for_no_step_is_refused(clips: Clips) -> None:
     with pytest.raises(ValueError, match=r"`calls_per_sample` must pay for a step of 8 calls on 8 clips, got 0\.9"):
         Training(replace(TINY, calls_per_sample=0.9), clips, EmbeddedOracle())
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_a_gpu_the_networks_train_there_and_bytes_alone_leave_it(clips):
-    training = Training(replace(TINY, network_device="cuda"), clips, EmbeddedOracle())
-    list(training.steps())
-    assert {parameter.device.type for parameter in training.anonymizer.parameters()} == {"cuda"}
-    assert {parameter.device.type for parameter in training.reviewer.parameters()} == {"cuda"}
-    assert training.num_calls > 0
