@@ -1,8 +1,8 @@
-"""Random frames of clips, as reviewers and anonymizers are trained on them."""
+"""Random frames of clips, as reviewers and anonymizers are trained on them, and random clips."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -94,3 +94,40 @@ def draw_batches(
     draws = [FrameDraw.of(frames, batch, generator) for _ in range(steps)]
     for draw, read in zip(draws, prefetch(frames, (draw.index for draw in draws)), strict=True):
         yield draw.show(read, attributes, device)
+
+
+@dataclass(frozen=True)
+class ClipDraw:
+    """Which clips a step looks at.
+
+    Args:
+        rows: Their numbers, ``long [b]``.
+        mirrored: Whether all of them are shown mirrored.
+    """
+
+    rows: Tensor
+    mirrored: bool
+
+    @classmethod
+    def of(cls, frames: Tensor, count: int, generator: torch.Generator) -> ClipDraw:
+        """Random clips, with replacement; none is read.
+
+        Args:
+            frames: Clips, ``[n, t, 3, h, w]``.
+            count: How many.
+            generator: Source of the draws.
+        """
+        rows = torch.randint(len(frames), (count,), generator=generator)
+        return cls(rows, bool(torch.rand((), generator=generator) < 0.5))
+
+
+def show_ahead(frames: Tensor, draws: Sequence[ClipDraw]) -> Iterator[Tensor]:
+    """The clips of one draw after another, in [0, 1]; those of the next are read while the present ones are used.
+
+    Args:
+        frames: Clips, ``uint8 [n, t, 3, h, w]``.
+        draws: Which.
+    """
+    for draw, read in zip(draws, prefetch(frames, (draw.rows for draw in draws)), strict=True):
+        clips = read.float() / 255
+        yield clips.flip(-1) if draw.mirrored else clips

@@ -18,6 +18,7 @@ from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.lazy import LazyFrames
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.drawing import draw_batches, draw_frames
+from privacy_mllm.methods.surrogates.labelled import label_clips
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.protocol import Answer
 from privacy_mllm.train import Training
@@ -146,11 +147,11 @@ def test_a_broken_clip_ends_the_training_at_the_step_that_looks_at_it(clips: Cli
 
 
 def test_tensors_in_memory_start_no_thread(clips: Clips) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     training = Training(TINY, clips, EmbeddedOracle())
     next(training.steps())
     next(draw_batches(clips.frames, clips.attributes, 2, 4, torch.Generator()))
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_what_was_expected_is_given_and_anything_else_is_read(clips: Clips) -> None:
@@ -190,3 +191,23 @@ def test_batches_of_frames_come_one_ahead_and_are_those_that_one_by_one_would_be
         assert torch.equal(labels, expected[1])
     assert len(reader.read) == 5
     assert torch.equal(ahead.get_state(), one_by_one.get_state())
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_clips_of_surrogates_come_one_ahead_too(clips: Clips, sources: int) -> None:
+    readers = [Reader(clips.frames) for _ in range(sources)]
+    lazy = [clips.with_frames(reader.frames) for reader in readers]
+    plain = [clips] * sources
+    one_by_one, ahead = (torch.Generator().manual_seed(4) for _ in range(2))
+    expected = label_clips(plain[0], private=plain[1] if sources == 2 else None)
+    batches = label_clips(lazy[0], private=lazy[1] if sources == 2 else None).draw_ahead(5, 3, ahead)
+    for number, batch in enumerate(batches):
+        assert all(reader.wait_for(min(number + 2, 5)) for reader in readers)
+        wanted = expected.draw(3, one_by_one)
+        assert len(batch.sources) == len(wanted.sources) == sources
+        assert all(map(torch.equal, batch.sources, wanted.sources))
+        assert torch.equal(batch.actions, wanted.actions)
+        assert torch.equal(batch.attributes, wanted.attributes)
+    assert [len(reader.read) for reader in readers] == [5] * sources
+    assert torch.equal(ahead.get_state(), one_by_one.get_state())
+    assert list(expected.draw_ahead(0, 3, ahead)) == []

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from privacy_mllm.data.lazy import prefetch
 from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import LabelledClips
 from privacy_mllm.methods.surrogates.steps import descend
@@ -73,8 +74,7 @@ def train_action_model(
     model = fresh(lambda: ActionModel(len(data.classes), width), generator).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
-    for _ in range(steps):
-        clips, actions = data.draw_actions(batch, generator)
+    for clips, actions in data.draw_actions_ahead(steps, batch, generator):
         descend(optimizer, F.cross_entropy(model(clips), actions))
         schedule.step()
     return model.eval()
@@ -85,6 +85,7 @@ def name_actions(model: nn.Module, frames: Tensor) -> Tensor:
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        parts = [model(part.float() / 255).argmax(dim=1) for part in frames.split(CLIPS_AT_ONCE)]
+        rows = torch.arange(len(frames)).split(CLIPS_AT_ONCE)
+        parts = [model(part.float() / 255).argmax(dim=1) for part in prefetch(frames, rows)]
     model.train(was_training)
     return torch.cat(parts).clone()

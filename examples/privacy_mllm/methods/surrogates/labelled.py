@@ -6,6 +6,7 @@ actions, and clips or still pictures of private attributes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.lazy import take
+from privacy_mllm.drawing import ClipDraw, show_ahead
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,40 @@ class LabelledClips:
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
         """As many random clips of each source; of one source, the same clips with both labels."""
-        chosen, clips = draw_clips(self.frames, count, generator)
-        if self.private is self.frames:
-            return Batch(clips, self.actions[chosen], clips, self.attributes[chosen].float())
-        return Batch(clips, self.actions[chosen], *self.draw_private(count, generator))
+        return next(self.draw_ahead(1, count, generator))
+
+    def draw_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[Batch]:
+        """What :meth:`draw` gives, one step after another; see :func:`show_ahead`.
+
+        All is drawn at the first step, so nothing else may draw from the generator in between.
+        """
+        is_one = self.private is self.frames
+        sources = (self.frames,) if is_one else (self.frames, self.private)
+        draws = [[ClipDraw.of(frames, count, generator) for frames in sources] for _ in range(steps)]
+        shown = [show_ahead(frames, [each[place] for each in draws]) for place, frames in enumerate(sources)]
+        for chosen, clips in zip(draws, zip(*shown, strict=True), strict=True):
+            attributes = self.attributes[chosen[-1].rows].float()
+            yield Batch(clips[0], self.actions[chosen[0].rows], clips[-1], attributes)
 
     def draw_actions(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random clips with their actions, ``[b, t, 3, h, w]`` and ``[b]``; those with attributes are not read."""
-        chosen, clips = draw_clips(self.frames, count, generator)
-        return clips, self.actions[chosen]
+        return next(self.draw_actions_ahead(1, count, generator))
+
+    def draw_actions_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """What :meth:`draw_actions` gives, one step after another, as in :meth:`draw_ahead`."""
+        draws = [ClipDraw.of(self.frames, count, generator) for _ in range(steps)]
+        for draw, clips in zip(draws, show_ahead(self.frames, draws), strict=True):
+            yield clips, self.actions[draw.rows]
 
     def draw_private(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random clips with their attributes, ``[p, s, 3, v, u]`` and ``[p, k]``; those with actions are not read."""
-        chosen, clips = draw_clips(self.private, count, generator)
-        return clips, self.attributes[chosen].float()
+        return next(self.draw_private_ahead(1, count, generator))
 
-
-def draw_clips(frames: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Numbers of random clips, with replacement, and the clips in [0, 1]; half of the draws are mirrored as a whole."""
-    chosen = torch.randint(len(frames), (count,), generator=generator)
-    clips = frames[chosen].float() / 255
-    if torch.rand((), generator=generator) < 0.5:
-        clips = clips.flip(-1)
-    return chosen, clips
+    def draw_private_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """What :meth:`draw_private` gives, one step after another, as in :meth:`draw_ahead`."""
+        draws = [ClipDraw.of(self.private, count, generator) for _ in range(steps)]
+        for draw, clips in zip(draws, show_ahead(self.private, draws), strict=True):
+            yield clips, self.attributes[draw.rows].float()
 
 
 def label_clips(clips: Clips, question: str = "", private: Clips | None = None) -> LabelledClips:

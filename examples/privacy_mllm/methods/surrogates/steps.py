@@ -108,9 +108,8 @@ def train_to_reconstruct(
     optimizer = torch.optim.AdamW(network.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
     errors = []
-    for _ in range(steps):
-        sources = data.draw(batch, generator).sources
-        error = torch.stack([F.l1_loss(network(clips), clips) for clips in sources]).mean()
+    for drawn in data.draw_ahead(steps, batch, generator):
+        error = torch.stack([F.l1_loss(network(clips), clips) for clips in drawn.sources]).mean()
         errors.append(descend(optimizer, error))
         schedule.step()
     return errors
@@ -120,6 +119,6 @@ def raw_reviewer(data: LabelledClips, width: int, steps: int, generator: torch.G
     """A reviewer of attributes trained on raw frames of the clips that have them, 16 clips a step."""
     reviewer = fresh(lambda: Reviewer(data.attributes.shape[1], width), generator)
     optimizer = torch.optim.Adam(reviewer.parameters(), 2e-3)
-    for _ in range(steps):
-        update_reviewer(reviewer, optimizer, *data.draw_private(16, generator))
+    for pictures, attributes in data.draw_private_ahead(steps, 16, generator):
+        update_reviewer(reviewer, optimizer, pictures, attributes)
     return reviewer
