@@ -23,8 +23,8 @@ from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.protocol import Answer
 from privacy_mllm.train import Training
 
-TINY = TrainConfig(clips=16, pool=12, batch=4, privacy_batch=4, calls_per_sample=6.0)
-STEPS = 9
+TINY = TrainConfig(clips=16, pool=12, batch=4, privacy_batch=4, calls_per_sample=4.0)
+STEPS = 6
 PATIENCE = 20  # seconds until a reading that never comes is a failure
 
 
