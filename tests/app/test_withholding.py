@@ -51,9 +51,9 @@ def _sides(text: str) -> tuple[Side, Side]:
 def test_a_held_out_place_divides_the_clips() -> None:
     seen, unseen = _sides("answer=beach")
     # Seen (park): both questions right. The face's scores are the wrong way round, the card's are right.
-    assert seen == Side(answers=100.0, leakage=pytest.approx(100 * (1 / 2 + 1) / 2), chance=50.0)
+    assert seen == Side(answers=100.0, leakage=75.0, chance=50.0)
     # Beach: one of two right, none of two; the face is read, the card's two scores are equal.
-    assert unseen == Side(answers=25.0, leakage=pytest.approx(100 * (1 + 1 / 2) / 2), chance=50.0)
+    assert unseen == Side(answers=25.0, leakage=75.0, chance=50.0)
 
 
 def test_a_held_out_question_divides_the_answers_alone() -> None:
@@ -69,7 +69,7 @@ def test_a_held_out_attribute_divides_the_leakage_alone() -> None:
     assert seen.answers == pytest.approx((75 + 100 / 3) / 2)
     assert math.isnan(unseen.answers)
     # Order of the faces by score: a (shown), b, d, c (shown): (1 + 2/4) / 2.
-    assert unseen == Side(answers=pytest.approx(math.nan, nan_ok=True), leakage=75.0, chance=50.0)
+    assert (unseen.leakage, unseen.chance) == (75.0, 50.0)
     assert seen.leakage == pytest.approx(100 * (1 / 2 + 1 / 2 * 2 / 4))  # card: c first, then three alike with b
 
 
@@ -130,6 +130,7 @@ def _results(run: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [
