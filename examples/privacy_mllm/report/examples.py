@@ -56,8 +56,8 @@ def add_examples(entry: Entry, folder: Path, *, with_raw: bool = False, count: i
     config, settings = run.read_config()
     try:
         clips = load_clips(config.data, "test", NUM_DRAWN_FROM)
-    except (ValueError, OSError) as error:
-        return replace(entry, remark=f"No pictures, because the data could not be read: {type(error).__name__}.")
+    except (ValueError, OSError):
+        return replace(entry, remark="No pictures, because the data could not be read.")
     shows_raw = config.data == "world" or with_raw
     network = NetworkAnonymizer(load_anonymizer(folder).network, "trained")
     ask, remark = _way_to_answers(folder, config, settings, clips)

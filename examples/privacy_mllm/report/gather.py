@@ -33,7 +33,7 @@ COLUMNS = {
     "worst": ("worst", "the attribute that leaks most, above chance, % of what there is"),
     "weighted": ("weighted", "leakage above chance, weighted by severity, %"),
     "bits": ("bits", "bits of all attributes that the strongest attacker learns from a clip"),
-    "reidentified": ("again", "clips whose nearest other clip shows the same person, %"),
+    "reidentified": ("person", "clips whose nearest other clip shows the same person, %"),
     "calls": ("calls", "black-box calls of the training, for each clip asked about"),
 }
 """Columns of the table: heading and meaning. One that no method has a figure for is left out."""

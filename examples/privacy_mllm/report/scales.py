@@ -45,7 +45,8 @@ def round_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"`low` and `high` must be finite and in this order, got {low} and {high}.")
-    span = high - low or max(abs(low), 1.0)
+    size = max(abs(low), abs(high), 1.0)
+    span = high - low if high - low > 1e-9 * size else size
     rough = span / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
