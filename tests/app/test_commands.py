@@ -83,6 +83,12 @@ def test_the_demo_records_every_step_and_how_it_was_made(demo: Path) -> None:
     assert load_anonymizer(demo).calls == 64
 
 
+def test_the_demo_ends_with_a_page(demo: Path) -> None:
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    assert all(f">{method}</th>" in page for method in METHODS)
+    assert len(page) < 3_000_000
+
+
 def test_a_second_run_of_the_same_name_leaves_the_first_alone(tmp_path: Path) -> None:
     for _ in range(2):
         assert main(["train", "--runs", str(tmp_path), "--clips", "8", *TINY, "--no-evaluation"]) == 0
@@ -225,7 +231,7 @@ def test_a_checkpoint_of_another_kind_is_refused(
     assert "is not a checkpoint of an anonymizer" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "anonymize", "pretrain", "world"])
+@pytest.mark.parametrize("verb", ["demo", "train", "evaluate", "report", "anonymize", "pretrain", "world"])
 def test_every_command_explains_itself_without_loading_torch(verb: str) -> None:
     code = (
         "import sys; from privacy_mllm.cli import main\n"

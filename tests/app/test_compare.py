@@ -44,6 +44,7 @@ def test_a_comparison_has_every_method_and_goes_on_where_it_was(tmp_path: Path) 
     assert all(float(row[f"{figure}_mean"]) >= 0 for row in first for figure in ("bits", "person"))
     assert {row["weighted_mean"] for row in first} == {""}
     assert all(float(row["calls"]) == 0 for row in first if not row["method"].startswith("ours"))
+    assert '<th scope="row">ours</th>' in (tmp_path / "report.html").read_text(encoding="utf-8")
     with Image.open(tmp_path / "comparison.png") as picture:
         assert min(picture.size) > 500
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "rows").iterdir()}
