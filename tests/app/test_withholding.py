@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from privacy_mllm import session
 from privacy_mllm.cli import main
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
@@ -19,9 +20,11 @@ from privacy_mllm.data.withholding import hold_out, parse_hold_out, withhold
 from privacy_mllm.data.world import ATTRIBUTES, render_clips
 from privacy_mllm.generalisation import Verdicts, generalisation
 from privacy_mllm.opening import open_clips, without_held_out
+from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.results import Side
 from privacy_mllm.starting import is_shipped, make_raw_reviewer
+from privacy_mllm.train import Training
 
 WHERE = "where is the person"
 TINY = ["--clips", "24", "--pool", "8", "--batch", "4", "--privacy-batch", "4", "--calls-per-sample", "2"]
@@ -123,6 +126,27 @@ def test_a_start_that_saw_the_place_is_not_taken_from_the_package() -> None:
     assert not is_shipped(TrainConfig(hold_out="attribute=face"), withhold("attribute=face", clips))
     few = TrainConfig(start_steps=1, hold_out="attribute=face")
     assert make_raw_reviewer(few, clips)(clips.frames[0].float() / 255).shape == (4, 6)
+
+
+def test_neither_a_new_training_nor_a_resumed_one_is_given_what_is_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Clips] = []
+
+    class Recorded(Training):
+        def __init__(self, config: TrainConfig, clips: Clips, oracle: Oracle, *, private: Clips, **rest: Any) -> None:
+            given.extend([clips, private])
+            super().__init__(config, clips, oracle, private=private, **rest)
+
+    monkeypatch.setattr(session, "Training", Recorded)
+    config = TrainConfig(
+        clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=1, start_steps=1, hold_out="answer=the beach"
+    )
+    run, stopped = session.train_run(config, tmp_path, "run", session.Watch())
+    assert stopped is None
+    session.resume_run(run, session.Watch())
+    assert len(given) >= 4
+    assert all(("the beach",) not in {answers[WHERE] for answers in clips.answers} for clips in given)
 
 
 def _results(run: Path) -> dict[str, Any]:
