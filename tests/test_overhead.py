@@ -177,7 +177,7 @@ def test_the_command_leaves_tables_a_picture_and_one_line_of_json(tmp_path: Path
     text = (tmp_path / "overhead_quick.md").read_text(encoding="utf-8")
     assert text.startswith("`python -m benchmarks.overhead --quick --sizes 1000 3000")
     assert "| torchzero SPSA | not installed: peer | not installed: peer |" in text
-    for heading in ("Passes of a step", "Other types", "Memory", "Parts of a step", "Microseconds at p = 10"):
+    for heading in ("Passes of a step", "Other types", "Memory", "Parts of a step", "Processor microseconds at p = 10"):
         assert f"### {heading}" in text
     with (tmp_path / "overhead_quick.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))

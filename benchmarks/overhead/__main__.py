@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,15 +33,25 @@ def main(arguments: Sequence[str] | None = None, *, run: Callable[[Job], Found] 
         run: What runs a job.
     """
     options = _parser().parse_args(arguments)
-    seconds = 0.2 if options.quick else 2.0
+    seconds = 0.2 if options.quick else 1.5
     rows: list[Row] = []
+    busy = machine.load()
     for job in jobs.plan(options.sizes or _sizes(options), options.threads, seconds=seconds, huge=options.huge):
-        print(f"{job.section}: p = {job.p}, {', '.join(name for name, _ in job.methods) or job.kind}", file=sys.stderr)
+        started = time.perf_counter()
         rows += rows_of(job, run(job))
+        names = ", ".join(dict.fromkeys(name for name, _ in job.methods))
+        took = time.perf_counter() - started
+        print(
+            f"{job.section}, p = {job.p}, {job.threads} threads, {job.dtype}: {names} ({took:.0f} s)", file=sys.stderr
+        )
     import_seconds = jobs.import_seconds(2 if options.quick else 5)
     commit = machine.commit()
     text = report(
-        rows, command=_command(options), commit=commit, machine=machine.words(), import_seconds=import_seconds
+        rows,
+        command=_command(options),
+        commit=commit,
+        machine=f"{machine.words()}, {busy}",
+        import_seconds=import_seconds,
     )
     stem = options.results / ("overhead_quick" if options.quick else "overhead")
     options.results.mkdir(parents=True, exist_ok=True)

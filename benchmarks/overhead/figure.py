@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.overhead.rows import Row
 from benchmarks.overhead.tables import NAMES
-from zoopt_mo.plotting._style import COLOURS, MARKERS, pick
+from zoopt_mo.plotting._style import COLOURS, LINES, MARKERS, pick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     """Three curves: all methods against the number of parameters, ours against slots and against pairs."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4.4), layout="constrained")
     by_size, by_slots, by_pairs = figure.subplots(1, 3)
     few = min(row.threads for row in rows)
     measured = [row for row in rows if row.passes is not None and row.threads == few]
@@ -26,17 +26,16 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     _against_count(by_slots, [row for row in measured if row.section == "history"], "slots of the history m")
     _against_count(by_pairs, [row for row in measured if row.section == "probes"], "pairs a step q")
     by_size.set_ylabel("passes of a step")
+    figure.legend(*by_size.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     figure.savefig(file, dpi=130)
 
 
 def _against_size(axes: Axes, rows: Sequence[Row]) -> None:
     for index, method in enumerate(dict.fromkeys(row.method for row in rows)):
         own = sorted((row.p, row.passes or 0.0) for row in rows if row.method == method)
-        axes.loglog(
-            *zip(*own, strict=True), marker=pick(MARKERS, index), color=pick(COLOURS, index), label=_plain(method)
-        )
+        style = {"color": pick(COLOURS, index), "marker": pick(MARKERS, index), "ls": LINES[index // len(COLOURS)]}
+        axes.loglog(*zip(*own, strict=True), label=_plain(method), **style)
     axes.set_xlabel("parameters p")
-    axes.legend(fontsize=7, frameon=False)
 
 
 def _against_count(axes: Axes, rows: Sequence[Row], label: str) -> None:

@@ -67,7 +67,7 @@ def plan(sizes: Sequence[int], threads: Sequence[int], *, seconds: float, huge: 
             yield Job("passes", p=p, threads=number, methods=_names(*OURS, "mezo_loop"), seconds=seconds)
         for peer in PEERS:
             yield Job(
-                "passes", p=p, threads=min(threads), methods=_names(peer), seconds=seconds / 2, weigh=True, timeout=30
+                "passes", p=p, threads=min(threads), methods=_names(peer), seconds=seconds / 2, weigh=True, timeout=25
             )
     yield from _at_large(sizes, min(threads), seconds)
     yield Job("small", "small", methods=_names(*SMALL), seconds=seconds)
@@ -117,8 +117,8 @@ def run_apart(job: Job) -> Found:
 
 
 def import_seconds(repeats: int) -> float:
-    """Median time that ``import zoopt_mo`` takes in a fresh process that has imported torch."""
-    code = "import time, torch; t = time.perf_counter(); import zoopt_mo; print(time.perf_counter() - t)"
+    """Median processor time that ``import zoopt_mo`` takes in a fresh process that has imported torch."""
+    code = "import time, torch; t = time.process_time(); import zoopt_mo; print(time.process_time() - t)"
     return statistics.median(
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout)
         for _ in range(repeats)

@@ -23,6 +23,11 @@ def commit() -> str:
     return git.stdout.strip() or "unknown"
 
 
+def load() -> str:
+    """How busy the machine was in the last minute, in cores; figures of a busy one are worth less."""
+    return f"{os.getloadavg()[0]:.1f} cores busy before" if hasattr(os, "getloadavg") else "load unknown"
+
+
 def words() -> str:
     """Processor, cores, and versions that decide the figures."""
     python, system = platform.python_version(), platform.system()

@@ -44,7 +44,7 @@ def report(rows: Sequence[Row], *, command: str, commit: str, machine: str, impo
         _grid(_of(rows, "probes"), _name, lambda row: f"q = {row.count}", _passes),
         "### Parts of a step\n\nIn passes, each part called by itself; `backward` calls the same.",
         _grid(_of(rows, "parts"), lambda row: str(row.part), _name, lambda row: _number(row.passes)),
-        f"### Microseconds at {_power(_first_size(rows, 'small'))}\n\nIn brackets: of a query.",
+        f"### Processor microseconds at {_power(_first_size(rows, 'small'))}\n\nIn brackets: of a query.",
         _grid(_of(rows, "small"), _name, lambda _: "step", _microseconds),
     ]
     if _of(rows, "huge"):
