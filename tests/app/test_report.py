@@ -18,16 +18,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from privacy_mllm.asking import Desk, Question
 from privacy_mllm.cli import main
+from privacy_mllm.data.clips import all_questions
 from privacy_mllm.data.folder import export_clips
+from privacy_mllm.data.sources import candidates_of
 from privacy_mllm.data.world import render_clips
+from privacy_mllm.methods import NetworkAnonymizer
 from privacy_mllm.oracles.protocol import Answer
+from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 from privacy_mllm.report import charts, write_report
 from privacy_mllm.report.examples import add_examples, to_data_uri, to_reply
 from privacy_mllm.report.gather import column_names, distinct, gather, without_secrets
 from privacy_mllm.report.model import Entry, Reply, Value
 from privacy_mllm.report.page import group_examples, number_methods, to_html
 from privacy_mllm.report.scales import Scale, round_ticks, running_mean, thinned
+from privacy_mllm.runs import Run, load_anonymizer
+from tests.app.fault_server import KEY, MODEL, running_service
 from tests.app.report_runs import BLIND, FIGURES, TINY, make_comparison, make_run, read_records
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -259,6 +266,35 @@ def test_raw_pictures_of_other_data_stay_out_unless_asked_for(run: Path, tmp_pat
     gone = add_examples(gather(folder), folder)
     assert gone.examples == ()
     assert gone.remark == "No pictures, because the data could not be read."
+
+
+@pytest.mark.slow
+def test_what_a_service_said_is_taken_from_the_ledger_and_never_asked_anew(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    folder = shutil.copytree(run, tmp_path / "paid")
+    clips = render_clips("test", 100)
+    question = all_questions(clips)[0]
+    with running_service(tmp_path / "log.jsonl", "--model", MODEL) as service:
+        settings = OracleConfig(oracle=f"openai:{MODEL}", base_url=service.url)
+        Run(folder).write_config(TINY, settings)
+        shown = NetworkAnonymizer(load_anonymizer(folder).network, "trained").anonymize(clips)
+        oracle = open_oracle(settings, candidates_of("world", clips))
+        with Run(folder).open_ledger() as ledger, Desk(oracle, ledger) as desk:
+            questions = [Question(clip, question, clips.answers[row][question]) for row, clip in enumerate(shown[:50])]
+            said = desk.answers(questions, name="judging trained")
+    paid = (tmp_path / "log.jsonl").read_text()
+    examples = add_examples(gather(folder), folder).examples  # the service is gone
+    replies = [example.asked[0].after for example in examples]
+    known = [reply.text for reply in replies if reply is not None]
+    assert known != []
+    assert set(known) <= set(said)
+    assert len(known) < len(replies)  # the other half was never asked about
+    assert all(example.asked[0].before is None and example.asked[1].after is None for example in examples)
+    assert (tmp_path / "log.jsonl").read_text() == paid
+    assert "not asked" in to_html([replace(gather(folder), examples=examples)])
+    assert KEY not in to_html([replace(gather(folder), examples=examples)])
 
 
 def test_the_same_clip_of_two_runs_stands_side_by_side(entry: Entry) -> None:

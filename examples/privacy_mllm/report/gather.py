@@ -105,19 +105,29 @@ def _gather_comparison(folder: Path) -> Entry:
     chances = [statistics.fmean(row["chance"].values()) for row in rows if row.get("chance")]
     scale = {name: value for name, value in about["scale"].items() if value is not None}
     seeds = max((len(of_method) for of_method in methods.values()), default=0)
-    quick = " --quick" if about["scale"].get("clips") != Scale().clips else ""
+    settings = (*_settings(TrainConfig, about["config"]), *_settings(OracleConfig, about.get("oracle", {})))
     return Entry(
         name=folder.resolve().name,
         is_comparison=True,
-        command=f"privacy-mllm compare{quick} --seeds {seeds} -o {shlex.quote(folder.name)}",
+        command=_comparison_command(folder, seeds, settings, quick=about["scale"].get("clips") != Scale().clips),
         settings=(
             *(Setting(f"scale: {name}", str(value), changed=False, help="") for name, value in scale.items()),
-            *_settings(TrainConfig, about["config"]),
+            *settings,
         ),
         versions={},
         methods=tuple(_method(name, found) for name, found in methods.items() if found),
         blind=chances[0] if chances else None,
+        bill=_bill(folder / LEDGER),
     )
+
+
+def _comparison_command(folder: Path, seeds: int, settings: Iterable[Setting], *, quick: bool) -> str:
+    """The command that makes such a comparison: its folder does not keep the one that was typed."""
+    words = ["privacy-mllm", "compare", *(["--quick"] if quick else []), "--seeds", str(seeds), "-o", folder.name]
+    for setting in settings:
+        if setting.changed:
+            words += [f"--{setting.name.replace('_', '-')}", *([] if setting.value == "True" else [setting.value])]
+    return shlex.join(words)
 
 
 def _read(file: Path) -> Any:  # noqa: ANN401 - JSON
