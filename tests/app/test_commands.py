@@ -248,7 +248,7 @@ def test_the_questions_of_the_world_are_asked_in_full(demo: Path) -> None:
     assert set(row["answers"]) == set(QUESTIONS)
 
 
-@pytest.mark.parametrize("package", ["rich", "safetensors", "PIL"])
+@pytest.mark.parametrize("package", ["rich", "safetensors", "PIL", "jinja2"])
 def test_a_missing_extra_is_named(package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from privacy_mllm.cli import main; sys.exit(main(['demo']))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
