@@ -74,13 +74,15 @@ class Row:
             severities: A weight for attributes, 1 for those without; None for all alike, and no ``weighted``.
 
         Raises:
-            ValueError: If an attribute is unknown, a weight is negative, or all are 0.
+            ValueError: If an attribute is unknown or a weight is negative.
         """
         if not self.chance:  # written by an earlier version
             return self
         leakage = CMAP(self.attacker_cmap, tuple(self.attacker.values()), math.nan, tuple(self.chance.values()))
         names = tuple(self.attacker)
         weights = None if severities is None else {**dict.fromkeys(names, 1.0), **severities}
+        if weights is not None and not any(weights[name] for name in names if name not in self.absent):
+            return replace(self, worst="", worst_above=math.nan, weighted=math.nan)  # what counts was not to be seen
         worst = worst_attribute(leakage, names, weights)
         weighted = math.nan if weights is None else severity_leakage(leakage, names, weights).above_chance
         return replace(self, worst=worst.name, worst_above=worst.above_chance, weighted=weighted)

@@ -84,6 +84,9 @@ def test_severities_change_the_worst_attribute_and_the_weighted_leakage() -> Non
     assert weighed.worst == "card"
     assert weighed.weighted == pytest.approx((50 + 3 * 100 / 3) / 4)
     assert weighed.absent == ("scar",)
+    unseen = ROW.weigh({"face": 0.0, "card": 0.0})  # only the scar counts, and no clip shows it
+    assert unseen.worst == ""
+    assert math.isnan(unseen.weighted)
 
 
 def test_a_row_of_an_earlier_version_is_read_and_shown() -> None:
