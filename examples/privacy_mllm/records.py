@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
+
+import zoopt_mo as zo
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,22 @@ class StepRecord:
     failed: int = 0
     zero_pairs: float = 0.0
     cost: float = 0.0
+
+
+def measures(report: zo.StepReport) -> dict[str, Any]:
+    """The fields of a record that a step's report holds; those of utility are NaN where it was no objective.
+
+    Args:
+        report: Of the objectives utility, if it is one, and privacy.
+    """
+    knows_utility = len(report.losses) > 1
+    return {
+        "utility": report.losses[0] if knows_utility else math.nan,
+        "privacy": report.losses[-1],
+        "i_max": report.i_max,
+        "status": report.gains[0] - 1,
+        "cosine": report.cosines[0],
+        "utility_norm": report.gradient_norms[0] if knows_utility else math.nan,
+        "privacy_norm": report.gradient_norms[-1],
+        "failed": len(report.failures),
+    }

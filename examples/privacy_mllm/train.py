@@ -9,7 +9,6 @@ pictures, so that it stays a judge worth fooling.
 from __future__ import annotations
 
 import copy
-import math
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -39,7 +38,7 @@ from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
-from privacy_mllm.records import StepRecord
+from privacy_mllm.records import StepRecord, measures
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
 from privacy_mllm.starting import Start, make_start
 from privacy_mllm.utility import Target
@@ -274,20 +273,12 @@ class Training:
         return self.scheme.loss(self._anonymized)
 
     def _record(self, step: int, report: zo.StepReport, reviewer: float, lr: float) -> StepRecord:
-        unasked = math.nan
         return StepRecord(
             step=step,
             calls=self.num_calls,
-            utility=report.losses[0] if len(report.losses) > 1 else unasked,
-            privacy=report.losses[-1],
             reviewer=reviewer,
-            i_max=report.i_max,
-            status=report.gains[0] - 1,
-            cosine=report.cosines[0],
-            utility_norm=report.gradient_norms[0] if len(report.losses) > 1 else unasked,
-            privacy_norm=report.gradient_norms[-1],
             lr=lr,
-            failed=len(report.failures),
             zero_pairs=self.differences.rate,
             cost=self.utility.cost,
+            **measures(report),
         )
