@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from zoopt_mo.evaluation import Failure
 from zoopt_mo.objectives import BlackBox, Evaluation, Objective, WhiteBox
 from zoopt_mo.parameters import Parameters, ParameterSource
-from zoopt_mo.scalarizers import Scalarizer
+from zoopt_mo.scalarizers import Scalarizer, WeightedSum
 
 ScalarizeFunction = Callable[[Tensor], Tensor]
 
@@ -152,16 +152,16 @@ def _skippable(
 @contextlib.contextmanager
 def _states_kept_on_failure(objectives: Sequence[Objective], scalarizer: ScalarizeFunction) -> Iterator[None]:
     """If the block fails, black boxes and scalarizer go back to where they were, and a retry probes the same."""
-    boxes = _black_boxes_of(objectives)
-    states = [box.state_dict() for box in boxes]
-    module = scalarizer if isinstance(scalarizer, nn.Module) else nn.Module()
-    running = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    marks = [box.mark() for box in _black_boxes_of(objectives)]
+    module = scalarizer if isinstance(scalarizer, nn.Module) and type(scalarizer) is not WeightedSum else None
+    running = {} if module is None else {name: tensor.clone() for name, tensor in module.state_dict().items()}
     try:
         yield
     except BaseException:
-        for box, state in zip(boxes, states, strict=True):
-            box.roll_back(state)
-        module.load_state_dict(running)
+        for go_back in marks:
+            go_back()
+        if module is not None:
+            module.load_state_dict(running)
         raise
 
 
@@ -184,6 +184,16 @@ def _black_boxes_of(objectives: Sequence[Objective]) -> list[BlackBox]:
 
 def _differentiate(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float, list[float]]:
     """The scalarized loss and its derivative by each loss."""
+    if type(scalarizer) is WeightedSum:  # its weights are the derivative; autograd would take a third of a small step
+        number, weights = float(scalarizer(losses)), scalarizer.weights.tolist()
+    else:
+        number, weights = _differentiate_by_autograd(scalarizer, losses)
+    if not all(map(math.isfinite, [number, *weights])):
+        raise ValueError(f"`scalarizer` must give finite numbers, got {number} with weights {weights}.")
+    return number, weights
+
+
+def _differentiate_by_autograd(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float, list[float]]:
     with torch.enable_grad():
         inputs = losses.clone().requires_grad_()
         value = scalarizer(inputs)
@@ -193,10 +203,7 @@ def _differentiate(scalarizer: ScalarizeFunction, losses: Tensor) -> tuple[float
     if not value.requires_grad:
         raise ValueError("`scalarizer` must depend on the losses by operations that autograd can follow.")
     (derivative,) = torch.autograd.grad(value, inputs)
-    number, weights = float(value.detach()), derivative.tolist()
-    if not all(map(math.isfinite, [number, *weights])):
-        raise ValueError(f"`scalarizer` must give finite numbers, got {number} with weights {weights}.")
-    return number, weights
+    return float(value.detach()), derivative.tolist()
 
 
 def _shrink(norm: float, max_norm: float | None) -> float:

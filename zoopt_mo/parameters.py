@@ -11,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
-from zoopt_mo.directions import Combination
+from zoopt_mo.directions import Combination, Numbers, Sum, as_numbers
 
 ParameterSource = nn.Module | Tensor | npt.NDArray[np.floating[Any]] | Iterable[Tensor]
 Mover = Callable[[Combination], None]
+
+# Copies of large thetas for probes, by the first of the tensors: they live as long as it does.
+_COPIES = WeakTensorKeyDictionary()
+_LARGE = 1 << 16
 
 
 class Parameters:
@@ -48,7 +53,9 @@ class Parameters:
         self.tensors = _tensors_of(source, select)
         self._module = source if isinstance(source, nn.Module) else None
         _check_alike(self.tensors)
-        self.size = sum(tensor.numel() for tensor in self.tensors)
+        ends = list(itertools.accumulate(tensor.numel() for tensor in self.tensors))
+        self.size = ends[-1]
+        self._parts = list(zip([0, *ends], ends, self.tensors, strict=False))  # start, end and tensor
         self.dtype = self.tensors[0].dtype
         self.device = self.tensors[0].device
 
@@ -61,12 +68,10 @@ class Parameters:
         """
         return source if isinstance(source, Parameters) else cls(source)
 
-    @torch.no_grad()
     def flat(self) -> Tensor:
         """A copy of theta ``[p]``."""
-        return torch.cat([tensor.reshape(-1) for tensor in self.tensors])
+        return torch.cat([tensor.detach().reshape(-1) for tensor in self.tensors])
 
-    @torch.no_grad()
     def assign(self, theta: Tensor) -> None:
         """Set the parameters to ``theta``.
 
@@ -75,10 +80,9 @@ class Parameters:
         """
         if theta.shape != (self.size,):
             raise ValueError(f"`theta` must have shape [{self.size}], got {list(theta.shape)}.")
-        for start, tensor in self._segments():
-            tensor.copy_(theta[start : start + tensor.numel()].view_as(tensor))
+        for start, end, tensor in self._parts:
+            tensor.detach().copy_(theta[start:end].view_as(tensor))
 
-    @torch.no_grad()
     def add(self, combination: Combination, scale: float = 1.0) -> None:
         """Add ``scale`` times ``combination`` to the parameters, in place.
 
@@ -86,32 +90,51 @@ class Parameters:
             combination: What to add, of size ``p``.
             scale: Its factor.
         """
-        self._check_size(combination)
-        for start, tensor in self._segments():
-            _add_segment(tensor, combination, scale, start)
+        moved = self._scaled(combination, scale)
+        for start, _, tensor in self._parts:
+            _write(moved, tensor, _read(tensor), start)
 
     @contextlib.contextmanager
     def probing(self) -> Iterator[Mover]:
         """Move theta for probes; on leaving, also by an exception, every bit is as before.
 
+        The copy of theta that is put back is kept for the next time, for as long as the parameters live.
+
         Yields:
             A function that sets the parameters to theta plus a displacement. Every displacement starts from the
             theta held on entry, so nothing drifts.
         """
-        theta = self.flat()
+        theta = self._copied()
         named = [] if self._module is None else self._module.named_buffers()
         buffers = [(name, buffer, buffer.clone()) for name, buffer in named]
 
         def move(displacement: Combination) -> None:
-            self._restore(theta, buffers)
-            self.add(displacement)
+            self._restore_buffers(buffers)
+            moved = self._scaled(displacement, 1.0)
+            for start, end, tensor in self._parts:
+                _write(moved, tensor, theta[start:end], start)
+            torch.clear_autocast_cache()  # else a block of autocast goes on with the parameters of the probe before
 
         try:
             yield move
         finally:
-            self._restore(theta, buffers)
+            for start, end, tensor in self._parts:
+                _put(tensor, theta[start:end])
+            self._restore_buffers(buffers)
+            if self.size >= _LARGE:
+                _COPIES[self.tensors[0]] = theta
 
-    @torch.no_grad()
+    def _copied(self) -> Numbers:
+        """A copy of theta, in the memory of the last one: finding memory takes longer than copying."""
+        if self.size < _LARGE:
+            return as_numbers(self.flat())
+        theta: Numbers | None = _COPIES.pop(self.tensors[0], None)
+        if theta is None or len(theta) != self.size:
+            theta = as_numbers(torch.empty(self.size, dtype=self.dtype, device=self.device))
+        for start, end, tensor in self._parts:
+            theta[start:end] = _read(tensor)
+        return theta
+
     def add_grad(self, combination: Combination, scale: float = 1.0) -> None:
         """Add ``scale`` times ``combination`` to ``.grad``, which is made where there is none.
 
@@ -119,39 +142,49 @@ class Parameters:
             combination: A gradient of size ``p``.
             scale: Its factor.
         """
-        self._check_size(combination)
-        for start, tensor in self._segments():
+        moved = self._scaled(combination, scale)
+        for start, _, tensor in self._parts:
             if tensor.grad is None:
-                tensor.grad = torch.zeros_like(tensor)
-            _add_segment(tensor.grad, combination, scale, start)
+                tensor.grad = torch.empty_like(tensor)
+                _write(moved, tensor.grad, None, start)
+            else:
+                _write(moved, tensor.grad, _read(tensor.grad), start)
 
-    def _segments(self) -> Iterator[tuple[int, Tensor]]:
-        start = 0
-        for tensor in self.tensors:
-            yield start, tensor
-            start += tensor.numel()
+    def _scaled(self, combination: Combination, scale: float) -> Sum:
+        if combination.size != self.size:
+            raise ValueError(f"`combination` must have {self.size} entries, got {combination.size}.")
+        return combination.scaled_sum(scale, self.dtype, self.device)
 
     @torch.no_grad()
-    def _restore(self, theta: Tensor, buffers: list[tuple[str, Tensor, Tensor]]) -> None:
-        self.assign(theta)
+    def _restore_buffers(self, buffers: list[tuple[str, Tensor, Tensor]]) -> None:
         for name, buffer, kept in buffers:
             buffer.copy_(kept)
             if self._module is not None:  # a forward pass may have put another tensor in its place
                 owner, _, own_name = name.rpartition(".")
                 setattr(self._module.get_submodule(owner), own_name, buffer)
 
-    def _check_size(self, combination: Combination) -> None:
-        if combination.size != self.size:
-            raise ValueError(f"`combination` must have {self.size} entries, got {combination.size}.")
 
-
-def _add_segment(tensor: Tensor, combination: Combination, scale: float, start: int) -> None:
+def _write(moved: Sum, tensor: Tensor, base: Numbers | None, start: int) -> None:
+    """Set ``tensor`` to ``base`` plus its part of a sum; whatever its layout, it is read row by row."""
     if tensor.is_contiguous():
-        combination.add_to(tensor.view(-1), scale, start=start)
+        moved.write(as_numbers(tensor), base, start)
         return
-    moved = tensor.reshape(-1)  # a copy, in the order of the flat view
-    combination.add_to(moved, scale, start=start)
-    tensor.copy_(moved.view_as(tensor))
+    made = as_numbers(torch.empty(tensor.numel(), dtype=tensor.dtype, device=tensor.device))
+    moved.write(made, base, start)
+    _put(tensor, made)
+
+
+def _read(tensor: Tensor) -> Numbers:
+    """The numbers row by row: the tensor's own memory where that is its layout."""
+    return as_numbers(tensor if tensor.is_contiguous() else tensor.detach().reshape(-1))
+
+
+def _put(tensor: Tensor, numbers: Numbers) -> None:
+    """Set ``tensor`` to numbers row by row."""
+    if tensor.is_contiguous():
+        as_numbers(tensor)[:] = numbers
+    else:
+        tensor.detach().copy_(torch.as_tensor(numbers).view_as(tensor))
 
 
 def _tensors_of(source: ParameterSource, select: Callable[[str], bool] | None) -> list[Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -22,6 +23,8 @@ DirectionSource = Callable[[int, int, int], Direction]
 
 # Counter blocks of the generator: streams that must not share numbers.
 _DIRECTIONS, _COLUMNS, _ROWS = 0, 1, 2
+_KEPT = threading.local()
+_FRESH = np.random.Philox(key=0).state
 # Bit i of word j of this table is the parity of (i AND 2^j): how a Hadamard row's low bits alternate within a word.
 _PATTERNS = [sum(1 << i for i in range(64) if i >> j & 1) for j in range(6)]
 
@@ -223,11 +226,18 @@ def _random_words(size: int, seed: int, number: int, stream: int) -> npt.NDArray
 
 
 def _philox(seed: int, number: int, stream: int) -> np.random.Philox:
-    """A generator of its own for each (seed, number, stream); the two low counter words count the drawn numbers."""
+    """The generator at the start of (seed, number, stream); the two low counter words count the drawn numbers.
+
+    Each thread has one, which is set anew: making one reads the system's entropy first, ten times as slowly.
+    """
     # Arrays of whole words: a list with a seed of 2^63 or above would be rounded as a float.
     key = np.array([check_seed("seed", seed), 0], dtype=np.uint64)
-    place = check_count("number", number, least=0)
-    return np.random.Philox(key=key, counter=np.array([0, 0, stream, place], dtype=np.uint64))
+    counter = np.array([0, 0, stream, check_count("number", number, least=0)], dtype=np.uint64)
+    generator: np.random.Philox | None = getattr(_KEPT, "generator", None)
+    if generator is None:
+        _KEPT.generator = generator = np.random.Philox(key=key)
+    generator.state = {**_FRESH, "state": {"counter": counter, "key": key}}
+    return generator
 
 
 @functools.lru_cache(maxsize=4)

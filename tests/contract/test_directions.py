@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zoopt_mo as zo
-from zoopt_mo import directions
+from zoopt_mo.directions import _sums
 from zoopt_mo.directions import direction_from_state
 
 around_words = st.sampled_from([1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 193, 1000])
@@ -47,7 +47,7 @@ def test_add_to_equals_dense_addition_on_any_slice(piece, seed, dtype, scale, ch
     direction = zo.rademacher(size, seed, 0)
     target = torch.arange(length, dtype=torch.float64).remainder(16).to(dtype)
     expected = target.double() + scale * torch.from_numpy(signs_of(direction)[start : start + length])
-    with mock.patch.object(directions, "_CHUNK", chunk):
+    with mock.patch.object(_sums, "PIECE", chunk):
         direction.add_to(target, scale, start=start)
     assert target.dtype == dtype
     assert torch.equal(target.double(), expected)  # small halves: exact in every one of the types
@@ -63,7 +63,7 @@ def test_a_dense_direction_adds_the_same_as_the_signs_it_holds(piece, seed, dtyp
     assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("size", [directions._CHUNK - 1, directions._CHUNK, directions._CHUNK + 1])
+@pytest.mark.parametrize("size", [_sums.PIECE - 1, _sums.PIECE, _sums.PIECE + 1])
 def test_chunks_join_without_a_seam(size):
     direction = zo.rademacher(size, 0, 0)
     assert np.array_equal(entries(direction), signs_of(direction))

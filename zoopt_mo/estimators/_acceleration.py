@@ -74,11 +74,12 @@ class Acceleration(Estimator):
         share = raw.num_directions / gradient.numel()
         growth = min(1.0, self.speed * share)
         momentum = self._kept(gradient, growth, share)
-        momentum = (1 - _mixing(self._age, growth)) * momentum + (growth * self._age / 2) * gradient
+        # New momentum each step: saved states hold on to theirs. The gradient is this step's own, and is written over.
+        momentum = torch.mul(momentum, 1 - _mixing(self._age, growth)).add_(gradient, alpha=growth * self._age / 2)
         self._momentum = momentum
         self._age += 1
-        ahead = Combination([(_mixing(self._age, growth), DenseDirection(momentum))])
-        return dataclasses.replace(raw, gradient=raw.gradient + ahead)
+        gradient.add_(momentum, alpha=_mixing(self._age, growth))
+        return dataclasses.replace(raw, gradient=Combination([(1.0, DenseDirection(gradient))]))
 
     def _kept(self, gradient: Tensor, growth: float, share: float) -> Tensor:
         """The momentum so far; zero at the start, and again where it points uphill."""

@@ -51,7 +51,7 @@ class Estimator(ABC):
 
     def __init__(self) -> None:
         self._size: int | None = None
-        self._num_asked: int | None = None
+        self._displacements: list[Combination] | None = None  # what was asked and is not told yet
 
     def ask(self, size: int, *, prior: Combination | None = None) -> list[Combination]:
         """Where to look in this step.
@@ -75,9 +75,9 @@ class Estimator(ABC):
         if prior is not None and prior.size != size:
             raise ValueError(f"`prior` must have {size} entries, got {prior.size}.")
         self._size = size
-        displacements = self._ask(size, prior)
-        self._num_asked = len(displacements)
-        return displacements
+        if self._displacements is None or prior is not None:
+            self._displacements = self._ask(size, prior)
+        return list(self._displacements)
 
     def tell(self, losses: Floats, *, exact: Sequence[Combination] = ()) -> Estimate:
         """Read the losses at the displacements of the last :meth:`ask`.
@@ -96,13 +96,13 @@ class Estimator(ABC):
             RuntimeError: If nothing was asked.
             ValueError: If the number of losses is wrong, one is infinite, or an exact gradient has another size.
         """
-        if self._num_asked is None:
+        if self._displacements is None:
             raise RuntimeError("tell() must follow ask(), but nothing was asked.")
-        checked = _check_losses(losses, self._num_asked)
+        checked = _check_losses(losses, len(self._displacements))
         for gradient in exact:
             if gradient.size != self._size:
                 raise ValueError(f"`exact` must hold gradients of {self._size} entries, got {gradient.size}.")
-        self._num_asked = None
+        self._displacements = None
         return self._tell(checked, exact)
 
     @abstractmethod
@@ -120,7 +120,7 @@ class Estimator(ABC):
             seed: A new seed; the old one by default.
         """
         self._size = None
-        self._num_asked = None
+        self._displacements = None
         self._reset(seed)
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Estimator(ABC):
             state: What :meth:`state_dict` gave on an estimator built with the same arguments.
         """
         self._size = state["size"]
-        self._num_asked = None
+        self._displacements = None
         self._load_state(state)
 
     @abstractmethod
@@ -153,7 +153,8 @@ class Estimator(ABC):
 def _check_losses(losses: Floats, length: int) -> Losses:
     """Losses of which each is finite, or NaN for a query that failed."""
     values = np.asarray(losses, dtype=np.float64)
-    check_vector("losses", np.where(np.isnan(values), 0.0, values), length=length)
+    if values.shape != (length,) or not np.isfinite(values).all():
+        check_vector("losses", np.where(np.isnan(values), 0.0, values), length=length)
     return values
 
 

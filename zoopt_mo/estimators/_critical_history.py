@@ -127,24 +127,28 @@ class CriticalHistory(Estimator):
         """Equations 9 and 10; the first step has no past and stays as it is."""
         if not overlaps:
             return raw
-        blended = blend * raw.gradient + (1 - blend) * self._history.mean()
-        cosine = self._cosine(raw.gradient.norm(), overlaps, blend)
+        cosine, length = self._compare(raw.gradient.norm(), overlaps, blend)
+        terms = (blend * raw.gradient).terms + ((1 - blend) * self._history.mean()).terms
         status = self.magnitude / math.pi * math.atan(2 * math.pi * cosine)
         return dataclasses.replace(
             raw,
-            gradient=blended if self.improve_direction else raw.gradient,
+            gradient=Combination(terms, norm=length) if self.improve_direction else raw.gradient,
             gain=raw.gain * (1 + status) if self.adjust_step else raw.gain,
             cosine=cosine,
         )
 
-    def _cosine(self, norm: float, overlaps: list[float], blend: float) -> float:
-        """Cosine between raw and blended gradient, from inner products alone; 0 where one of them vanishes."""
+    def _compare(self, norm: float, overlaps: list[float], blend: float) -> tuple[float, float]:
+        """Cosine between raw and blended gradient, 0 where one vanishes, and the length of the blended one.
+
+        Both are from inner products alone.
+        """
         rest = 1 - blend
         overlap = math.fsum(overlaps) / len(overlaps)  # raw gradient times mean of the history
         inner = blend * norm**2 + rest * overlap
         squared = blend * (inner + rest * overlap) + rest**2 * self._history.mean_squared_norm()
-        length = norm * math.sqrt(max(squared, 0.0))
-        return max(-1.0, min(1.0, inner / length)) if length > 0 else 0.0
+        length = math.sqrt(max(squared, 0.0))
+        both = norm * length
+        return max(-1.0, min(1.0, inner / both)) if both > 0 else 0.0, length
 
     def _shrink_to(self, capacity: int) -> None:
         """Drop the lowest scores of a set that has become too large."""

@@ -28,7 +28,9 @@ def complete_pairs(losses: Losses, directions: Sequence[Direction]) -> tuple[Los
         NothingMeasured: If there is no complete pair.
     """
     pairs = losses.reshape(-1, 2)
-    kept: Mask = np.all(~np.isnan(pairs), axis=1)
+    kept: Mask = np.logical_not(np.isnan(pairs).any(axis=1))
+    if kept.all():
+        return pairs, list(directions)
     return pairs[kept], _kept(directions, kept, least=1)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from zoopt_mo._checks import check_between
-from zoopt_mo.directions import Combination, DenseDirection
+from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
 from zoopt_mo.estimators._replace_gradient import replace_gradient
+from zoopt_mo.estimators._running_sum import RunningSum
 
 
 class GradientCorrection(Estimator):
@@ -23,9 +21,9 @@ class GradientCorrection(Estimator):
     estimator. Biased towards the past, and :math:`1 / (1 - \beta)` times as long as the gradient in the long run: with
     ``momentum`` of 0.9 take about a tenth of the step size.
 
-    The sum is one dense vector, ``8 p`` bytes (``float64``) on the CPU, and the corrected gradient another. For one
-    black box torch's optimizer does the same on the parameters' own device. As a wrapper the sum belongs to one
-    objective of several, and the weights of the scalarizer, which change from step to step, do not enter it.
+    The sum is one vector on the CPU, in double precision up to 2^16 entries and in single beyond. For one black box
+    torch's optimizer does the same on the parameters' own device. As a wrapper the sum belongs to one objective of
+    several, and the weights of the scalarizer, which change from step to step, do not enter it.
 
     Args:
         estimator: The estimator to improve; ``SPSA(directions=segmented_uniform)`` in the reference.
@@ -53,26 +51,23 @@ class GradientCorrection(Estimator):
         super().__init__()
         self.estimator = check_estimator(estimator)
         self.momentum = check_between("momentum", momentum, 0.0, 1.0, interval="[0, 1)")
-        self._sum: Tensor | None = None
+        self._sum = RunningSum()
 
     def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
         return self.estimator.ask(size, prior=prior)
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         raw = self.estimator.tell(losses, exact=exact)
-        gradient = raw.gradient.dense(dtype=torch.float64)
-        # A new sum each step: saved states and earlier estimates hold on to theirs.
-        self._sum = gradient if self._sum is None else (self.momentum * self._sum).add_(gradient)
-        corrected = gradient.add(self._sum, alpha=self.momentum)
-        return replace_gradient(raw, Combination([(1.0, DenseDirection(corrected))]))
+        total = self._sum.advance(self.momentum, raw.gradient, 1.0)
+        return replace_gradient(raw, raw.gradient + self.momentum * total)
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)
-        self._sum = None
+        self._sum = RunningSum()
 
     def _state(self) -> dict[str, Any]:
-        return {"estimator": self.estimator.state_dict(), "sum": self._sum}
+        return {"estimator": self.estimator.state_dict(), "sum": self._sum.fold()}
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.estimator.load_state_dict(state["estimator"])
-        self._sum = state["sum"]
+        self._sum = RunningSum(state["sum"])

@@ -32,8 +32,8 @@ class GradientSet:
         return [math.sqrt(squared) for squared in np.diagonal(self._gram)]
 
     def mean(self) -> Combination:
-        first, *others = self.gradients
-        return (1 / len(self)) * sum(others, start=first)
+        share = 1 / len(self)
+        return Combination([(share * factor, direction) for held in self.gradients for factor, direction in held.terms])
 
     def mean_squared_norm(self) -> float:
         return float(self._gram.sum()) / len(self) ** 2

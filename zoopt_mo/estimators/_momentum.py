@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from zoopt_mo._checks import check_between
-from zoopt_mo.directions import Combination, DenseDirection
+from zoopt_mo.directions import Combination
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
 from zoopt_mo.estimators._replace_gradient import replace_gradient
+from zoopt_mo.estimators._running_sum import RunningSum
 
 
 class Momentum(Estimator):
@@ -25,8 +23,9 @@ class Momentum(Estimator):
     estimates so far, as in Adam: a steady gradient comes out as it is from the first step on, where :math:`v_k` alone
     starts at :math:`1 - \beta` of it. Once theta moves, the average lags: it is biased towards the past.
 
-    The average is one dense vector: ``8 p`` bytes (``float64``), on the CPU. Unlike the momentum of an optimizer it
-    belongs to one objective of several: the weights of the scalarizer, which change from step to step, do not enter it.
+    The average is one vector on the CPU, in double precision up to 2^16 entries and in single beyond. Unlike the
+    momentum of an optimizer it belongs to one objective of several: the weights of the scalarizer, which change from
+    step to step, do not enter it.
 
     Args:
         estimator: The estimator to improve.
@@ -57,7 +56,7 @@ class Momentum(Estimator):
         self.decay = check_between("decay", decay, 0.0, 1.0, interval="[0, 1)")
         self.debias = debias
         self._step = 0
-        self._average: Tensor | None = None
+        self._average = RunningSum()
 
     def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
         return self.estimator.ask(size, prior=prior)
@@ -65,21 +64,18 @@ class Momentum(Estimator):
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         raw = self.estimator.tell(losses, exact=exact)
         self._step += 1
-        gradient = raw.gradient.dense(dtype=torch.float64)
-        # A new average each step: saved states and earlier estimates hold on to theirs.
-        past = torch.zeros_like(gradient) if self._average is None else self._average
-        self._average = (self.decay * past).add_(gradient, alpha=1 - self.decay)
+        average = self._average.advance(self.decay, raw.gradient, 1 - self.decay)
         scale = 1 / (1 - self.decay**self._step) if self.debias else 1.0
-        return replace_gradient(raw, Combination([(scale, DenseDirection(self._average))]))
+        return replace_gradient(raw, scale * average)
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)
         self._step = 0
-        self._average = None
+        self._average = RunningSum()
 
     def _state(self) -> dict[str, Any]:
-        return {"estimator": self.estimator.state_dict(), "step": self._step, "average": self._average}
+        return {"estimator": self.estimator.state_dict(), "step": self._step, "average": self._average.fold()}
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
         self.estimator.load_state_dict(state["estimator"])
-        self._step, self._average = state["step"], state["average"]
+        self._step, self._average = state["step"], RunningSum(state["average"])

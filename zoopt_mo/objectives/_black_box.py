@@ -270,23 +270,26 @@ class BlackBox(Objective):
             state: What :meth:`state_dict` gave.
         """
         self._asker.tally.load_state_dict(state)
-        self._take_back(state)
-
-    def roll_back(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state of this process, to try again; what was paid for since stays counted.
-
-        Args:
-            state: What :meth:`state_dict` gave.
-        """
-        self._asker.tally.roll_back(state)
-        self._take_back(state)
-
-    def _take_back(self, state: Mapping[str, Any]) -> None:
         self.estimator.load_state_dict(state["estimator"])
         self._num_skipped, self._round = state["num_skipped"], state["round"]
         last = state["last"]
         gradient = None if last is None else Combination.from_state(last["gradient"])
         self.last = None if gradient is None else Evaluation(**{**last, "gradient": gradient})
+
+    def mark(self) -> Callable[[], None]:
+        """A function that goes back to this place to try a step again; what was paid for since stays counted.
+
+        It is cheaper than :meth:`state_dict`, and good until the end of the step.
+        """
+        estimator, num_skipped, number, last = self.estimator.state_dict(), self._num_skipped, self._round, self.last
+        tally = self._asker.tally.mark()
+
+        def go_back() -> None:
+            tally()
+            self.estimator.load_state_dict(estimator)
+            self._num_skipped, self._round, self.last = num_skipped, number, last
+
+        return go_back
 
     def _measure(self, parameters: Parameters, displacements: Sequence[Combination], *, first: int = 0) -> Values:
         """The losses ``[q]`` at given places, as queries ``first``, ``first + 1``, ... of the present round."""
