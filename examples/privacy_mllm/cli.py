@@ -143,15 +143,15 @@ def _add_compare(verbs: _Verbs) -> None:
         verbs,
         "compare",
         "compare",
-        "train and judge every method of the paper's tables beside ours, on the rendered world",
-        "Every row is kept as soon as it is known: a comparison that was stopped goes on when it is called again.",
+        "train and judge every method of the paper's tables beside ours",
+        "Every row is kept as soon as it is known: a comparison that was stopped goes on when it is called again. "
+        "Methods that make no sense where actions, labels or black box are others' are left out, and named.",
     )
-    parser.add_argument("--preset", choices=("embedded",), default="embedded", help="world and black box")
     parser.add_argument("-o", "--output", type=Path, default=RUNS / "compare", help="folder to write to")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each method")
-    parser.add_argument("--workers", type=int, default=2, help="rows made at the same time, each on one core")
-    option_groups.add_attackers(parser)
-    parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
+    option_groups.add_comparison(parser)
+    option_groups.add_judging(parser)
+    option_groups.add_settings(parser, "settings of the black box", OracleConfig)
+    option_groups.add_settings(parser, "settings of the method", TrainConfig)
 
 
 def _add_report(verbs: _Verbs) -> None:

@@ -17,7 +17,7 @@ from privacy_mllm.data.folder import export_clips
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.judging import Judging, evaluate_run
 from privacy_mllm.oracles.settings import OracleConfig
-from privacy_mllm.presets import load_preset
+from privacy_mllm.presets import EMBEDDED, load_preset
 from privacy_mllm.pretrain import pretrain as make_weights
 from privacy_mllm.runs import Run
 from privacy_mllm.severities import Severities, read_severities
@@ -70,7 +70,7 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train and judge every method."""
-    return comparing.run(options)
+    return comparing.run(_read(TrainConfig, options), _read(OracleConfig, options), options)
 
 
 def probe_oracle(options: Namespace) -> int:
@@ -159,6 +159,7 @@ def _stopped(run: Run, by: str) -> int:
 def _read(kind: type[Settings], options: Namespace) -> Settings:
     """The settings of one kind: as they were typed, else those of the preset, else the defaults."""
     preset = getattr(options, "preset", None)
+    preset = None if preset == EMBEDDED else preset
     known = {} if preset is None else load_preset(preset, options.data)
     typed = options.typed - {"data"} if preset else options.typed
     values = {entry.name: getattr(options, entry.name) for entry in fields(kind)}

@@ -123,11 +123,14 @@ def draw_trade_off(file: Path, results: Results, *, ours: str) -> None:
 def draw_comparison(file: Path, summaries: Sequence[Summary], *, ours: str) -> None:
     """Utility against leakage, a point a method with its range over seeds, and the set that no other beats in both.
 
+    A method whose pictures were not shown to the black box is no point.
+
     Args:
         file: Where the PNG goes.
         summaries: The table.
         ours: The method that is picked out.
     """
+    summaries = [row for row in summaries if not math.isnan(row.action.mean)]
     figure, axes = _subplots(1, 1, width=10, height=5.6)
     axis: Axes = axes[0, 0]
     best = zo.non_dominated([[row.attacker.mean, -row.action.mean] for row in summaries])

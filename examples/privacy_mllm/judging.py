@@ -105,7 +105,7 @@ def evaluate_run(run: Run, watch: Watch, judging: Judging, *, full: bool) -> Res
             _attackers(config, judging),
             withheld=withheld,
             private_test=None if private_test is test else private_test,
-            people=_people(config, judging),
+            people=people_of(config, judging.split, judging.test_clips),
             held_out=_held_out(config, (known, test), (attack, private_test)),
         )
         results = evaluator.evaluate(
@@ -136,6 +136,19 @@ def train_controls(
     return {START: (first.anonymizer, first.reviewer), CONTROL: (training.anonymizer, training.reviewer)}
 
 
+def people_of(config: TrainConfig, split: str, test_clips: int) -> PeopleClips | None:
+    """The same people again and again, where the labelled clips are rendered and so can be.
+
+    Args:
+        config: The settings.
+        split: "validation" or "test".
+        test_clips: Clips that are judged; there is a person for five of them.
+    """
+    if (config.privacy_data or config.data) != "world":
+        return None
+    return render_people(split, max(2, test_clips // 5), clips_each=CLIPS_A_PERSON)
+
+
 def _attackers(config: TrainConfig, judging: Judging) -> Attackers:
     return Attackers(
         steps=judging.attacker_steps,
@@ -143,13 +156,6 @@ def _attackers(config: TrainConfig, judging: Judging) -> Attackers:
         scratch_steps=judging.scratch_steps,
         build=partial(fresh_reviewer, config.reviewer, device=config.network_device),
     )
-
-
-def _people(config: TrainConfig, judging: Judging) -> PeopleClips | None:
-    """The same people again and again, where the labelled clips are rendered and so can be."""
-    if (config.privacy_data or config.data) != "world":
-        return None
-    return render_people(judging.split, max(2, judging.test_clips // 5), clips_each=CLIPS_A_PERSON)
 
 
 def _held_out(

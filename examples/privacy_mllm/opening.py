@@ -10,6 +10,20 @@ from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 
 
+def check_may_be_sent(config: TrainConfig, settings: OracleConfig) -> None:
+    """Refuse a start that shows raw pictures to a service, unless they may leave this machine.
+
+    Args:
+        config: The settings.
+        settings: Those of the black box.
+
+    Raises:
+        ValueError: If pictures would be sent as they are.
+    """
+    if settings.is_remote and config.init == "identity" and not settings.send_raw:
+        raise ValueError("`init` must be 'warm': 'identity' sends pictures as they are. Allow that with --send-raw.")
+
+
 def open_clips(config: TrainConfig, settings: OracleConfig, split: str, count: int) -> tuple[Clips, Oracle]:
     """Clips of a split and the black box, checked against each other: what would fail later fails here, unpaid.
 

@@ -7,6 +7,26 @@ from dataclasses import fields
 
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.presets import EMBEDDED, preset_names
+
+
+def add_comparison(parser: argparse.ArgumentParser) -> None:
+    """What is compared, and how large the comparison is."""
+    names = ", ".join(preset_names())
+    parser.add_argument(
+        "--preset",
+        choices=(EMBEDDED, *preset_names()),
+        default=EMBEDDED,
+        metavar="NAME",
+        help=f"'{EMBEDDED}', or an experiment of the paper with --data the folder of its data sets: {names}",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each method")
+    parser.add_argument("--workers", type=int, default=2, help="rows made at the same time, each on one core")
+    parser.add_argument("--surrogate-steps", type=int, help="most steps of each part of a surrogate's training")
+    parser.add_argument(
+        "--detector", choices=("opencv",), help='what finds people to blur or blacken (extra "detect"); it misses some'
+    )
+    parser.add_argument("--quick", action="store_true", help="a miniature of everything, to see that it works")
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

@@ -33,7 +33,7 @@ from privacy_mllm.models.factory import restore_anonymizer
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
 from privacy_mllm.results import Results
-from privacy_mllm.starting import Start, build_start, is_shipped, make_start
+from privacy_mllm.starting import Start, load_or_make_start
 from privacy_mllm.train import Training
 
 CHECKPOINT = "anonymizer.safetensors"
@@ -142,16 +142,7 @@ class Run:
             untrained: The networks that :func:`privacy_mllm.starting.build_start` made of these settings, if they are
                 at hand; they are used up.
         """
-        if is_shipped(config, private):
-            return make_start(config, private)
-        file = self.path / START
-        if not file.is_file():
-            start = make_start(config, private, say, untrained)
-            zo.save_checkpoint(file, start.state_dict())
-            return start
-        start = build_start(config, private) if untrained is None else untrained
-        start.load_state_dict(zo.load_checkpoint(file))
-        return start
+        return load_or_make_start(self.path / START, config, private, say, untrained)
 
     def write_results(self, results: Results) -> None:
         """Write the table."""

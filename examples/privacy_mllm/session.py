@@ -13,7 +13,7 @@ import zoopt_mo as zo
 from privacy_mllm import figures
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.opening import labelled_clips, open_clips, without_held_out
+from privacy_mllm.opening import check_may_be_sent, labelled_clips, open_clips, without_held_out
 from privacy_mllm.oracles.protocol import Answer, Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
@@ -66,8 +66,7 @@ def train_run(
         The run, and None if its budget was spent, else what stopped it: ``CTRL_C``, or the failure in words.
     """
     settings = OracleConfig() if oracle_config is None else oracle_config
-    if settings.is_remote and config.init == "identity" and not settings.send_raw:
-        raise ValueError("`init` must be 'warm': 'identity' sends pictures as they are. Allow that with --send-raw.")
+    check_may_be_sent(config, settings)
     watch.stage("reading training clips")
     clips, private, oracle = _open(config, settings)
     config = _with_known_loss(config, settings, clips, oracle, watch)

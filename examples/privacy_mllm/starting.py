@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+import zoopt_mo as zo
 from privacy_mllm._unet_training import train_identity, train_warm
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
@@ -133,6 +134,29 @@ def make_start(
         say("training the warm start")
         train_warm(anonymizer, reviewer, frames, attributes, steps=steps, seed=config.seed)
     return Start(anonymizer, reviewer, raw)
+
+
+def load_or_make_start(
+    file: Path, config: TrainConfig, clips: Clips, say: Say = lambda _name: None, untrained: Start | None = None
+) -> Start:
+    """The networks at the start of a training: kept ones, else made now and kept, unless the package has them.
+
+    Args:
+        file: Where they are kept.
+        config: The settings.
+        clips: The labelled clips that the reviewer learns from.
+        say: Told what is being made.
+        untrained: The networks of :func:`build_start`, where they are built already; they are used up.
+    """
+    if is_shipped(config, clips):
+        return make_start(config, clips)
+    if not file.is_file():
+        start = make_start(config, clips, say, untrained)
+        zo.save_checkpoint(file, start.state_dict())
+        return start
+    start = build_start(config, clips) if untrained is None else untrained
+    start.load_state_dict(zo.load_checkpoint(file))
+    return start
 
 
 def make_raw_reviewer(config: TrainConfig, clips: Clips, say: Say = lambda _name: None) -> AttributeNetwork:

@@ -166,6 +166,15 @@ def make_okvqa(root: Path, parts: Sequence[str] = ("train", "val")) -> Path:
     return root
 
 
+def make_all(root: Path) -> Path:
+    """The data sets of the paper's experiments, each in its folder."""
+    for name, make in (("ucf101", make_ucf101), ("vispr", make_vispr), ("okvqa", make_okvqa)):
+        make(root / name)
+    make_hmdb51(root / "hmdb51", ".avi")
+    make_pa_hmdb51(root / "pa-hmdb51")
+    return root
+
+
 def _write_video(path: Path, frames: torch.Tensor) -> None:
     import av
 

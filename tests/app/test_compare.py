@@ -81,7 +81,7 @@ def test_rows_that_an_earlier_version_kept_are_shown_without_what_they_lack(
         "attacker_cmap": 80.0,
         "attacker": {"face": 80.0},
     }
-    for name in comparison.makers:
+    for name in comparison.contestants.makers:
         comparison._file(name, 0).write_text(json.dumps({"method": name, **row}))
     assert main(["compare", "--quick", "--seeds", "1", "-o", str(tmp_path), "--severity", "face=2"]) == 0
     shown = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))

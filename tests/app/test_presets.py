@@ -22,15 +22,7 @@ SHORT = ["--privacy-batch", "2", "--calls-per-sample", "6", "--attacker-steps", 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All data sets, each in its folder."""
-    root = tmp_path_factory.mktemp("data sets")
-    for name, make in (("ucf101", disk.make_ucf101), ("vispr", disk.make_vispr), ("okvqa", disk.make_okvqa)):
-        (root / name).mkdir()
-        make(root / name)
-    (root / "hmdb51").mkdir()
-    disk.make_hmdb51(root / "hmdb51", ".avi")
-    (root / "pa-hmdb51").mkdir()
-    disk.make_pa_hmdb51(root / "pa-hmdb51")
-    return root
+    return disk.make_all(tmp_path_factory.mktemp("data sets"))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,10 @@ else:
     import tomli as tomllib
 
 
+EMBEDDED = "embedded"
+"""What the rendered world and its own black box are called beside the presets; it is the default, not one of them."""
+
+
 def preset_names() -> list[str]:
     """The names, sorted."""
     files = (file.name for file in resources.files(__name__).iterdir())

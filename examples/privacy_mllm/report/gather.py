@@ -106,10 +106,12 @@ def _gather_comparison(folder: Path) -> Entry:
     scale = {name: value for name, value in about["scale"].items() if value is not None}
     seeds = max((len(of_method) for of_method in methods.values()), default=0)
     settings = (*_settings(TrainConfig, about["config"]), *_settings(OracleConfig, about.get("oracle", {})))
+    quick = about["scale"].get("clips") != Scale().clips
+    command = shlex.join(about.get("command", [])) or _comparison_command(folder, seeds, settings, quick=quick)
     return Entry(
         name=folder.resolve().name,
         is_comparison=True,
-        command=_comparison_command(folder, seeds, settings, quick=about["scale"].get("clips") != Scale().clips),
+        command=without_secrets(command),
         settings=(
             *(Setting(f"scale: {name}", str(value), changed=False, help="") for name, value in scale.items()),
             *settings,
@@ -122,7 +124,7 @@ def _gather_comparison(folder: Path) -> Entry:
 
 
 def _comparison_command(folder: Path, seeds: int, settings: Iterable[Setting], *, quick: bool) -> str:
-    """The command that makes such a comparison: its folder does not keep the one that was typed."""
+    """The command that makes such a comparison, of an earlier version that did not keep the one that was typed."""
     words = ["privacy-mllm", "compare", *(["--quick"] if quick else []), "--seeds", str(seeds), "-o", folder.name]
     for setting in settings:
         if setting.changed:
