@@ -44,6 +44,12 @@ class Combination:
         """Number of entries ``p``."""
         return self.terms[0][1].size
 
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers were last needed; another device than the CPU if any of them was."""
+        devices = [direction.device for _, direction in self.terms]
+        return next((device for device in devices if device.type != "cpu"), devices[0])
+
     def __add__(self, other: Combination) -> Combination:
         """The sum of two combinations."""
         return Combination(self.terms + other.terms)

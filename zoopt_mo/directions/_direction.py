@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from zoopt_mo._checks import check_count
-from zoopt_mo.directions._sums import Floats, Numbers, Sum, Term, as_numbers, dot_piecewise
+from zoopt_mo.directions._sums import DEVICE_PIECE, Floats, Numbers, Sum, Term, as_numbers, dot_piecewise
 
 # Entries up to which a direction of signs is unpacked when it is used: that takes less time than to decode it again.
 _SMALL = 1 << 10
@@ -81,17 +81,31 @@ class Direction(ABC):
         """
         return _AnyTerm(self, factor)
 
-    def on_device(self, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Entries ``start`` to ``start + count`` as a tensor.
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers were last needed."""
+        return torch.device("cpu")
+
+    def packed_on(self, device: torch.device) -> Tensor | None:  # noqa: ARG002, signs need it
+        """Its packed signs as bytes, if signs are what it is.
 
         Args:
+            device: Where they are needed.
+        """
+        return None
+
+    def on_device(self, factor: float, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Entries ``start`` to ``start + count`` times a factor, as a new tensor.
+
+        Args:
+            factor: Their factor.
             start: First entry.
             count: Number of entries.
             dtype: Type of the tensor.
             device: Where it lies.
         """
         part = torch.zeros(count, dtype=dtype, device=device)
-        self.add_to(part, 1.0, start=start)
+        self.add_to(part, factor, start=start)
         return part
 
 
@@ -140,9 +154,16 @@ class SignDirection(Direction):
             return vector.dot(self)
         vector = _widened(vector)
         if vector.device.type != "cpu":
-            return float(torch.dot(self.on_device(0, self.size, vector.dtype, vector.device), vector))
+            return self._dot_on_device(vector)
         dtype = np.dtype(np.float64 if vector.dtype == torch.float64 else np.float32)
         return dot_piecewise(self.as_term(1.0, dtype), vector, dtype)
+
+    def _dot_on_device(self, vector: Tensor) -> float:
+        total = torch.zeros((), dtype=torch.float64, device=vector.device)
+        for low in range(0, self.size, DEVICE_PIECE):
+            part = vector[low : low + DEVICE_PIECE]
+            total += torch.dot(self.on_device(1.0, low, len(part), part.dtype, part.device), part)
+        return float(total)
 
     def _num_differing(self, other: SignDirection) -> int:
         if other is self:
@@ -174,13 +195,22 @@ class SignDirection(Direction):
             return _DenseTerm(self._unpacked[1], factor)
         return _SignTerm(self.words.view(np.uint8), _sign_table(dtype) * dtype.type(factor))
 
-    def on_device(self, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Signs ``start`` to ``start + count`` as a tensor; the packed ones are kept there, and cross once."""
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers were last needed."""
+        return super().device if self._on_device is None else self._on_device.device
+
+    def packed_on(self, device: torch.device) -> Tensor:
+        """Its packed signs as bytes; they cross once, and are kept there."""
         if self._on_device is None or self._on_device.device != device:
             self._on_device = torch.from_numpy(self.words.view(np.uint8)).to(device)
+        return self._on_device
+
+    def on_device(self, factor: float, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Signs ``start`` to ``start + count`` times a factor, as a new tensor."""
         low, high = start // 8, -(-(start + count) // 8)
-        table = _sign_table_on(dtype, device)
-        signs = table.index_select(0, self._on_device[low:high].int()).view(-1)
+        table = _sign_table_on(dtype, device) * factor
+        signs = table.index_select(0, self.packed_on(device)[low:high].int()).view(-1)
         return signs[start - 8 * low : start - 8 * low + count]
 
 
@@ -228,9 +258,14 @@ class DenseDirection(Direction):
         """The entries times ``factor``, to be made piece by piece on the CPU."""
         return _DenseTerm(as_numbers(self.vector), factor)
 
-    def on_device(self, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Entries ``start`` to ``start + count`` as a tensor."""
-        return self.vector[start : start + count].to(device, dtype)
+    @property
+    def device(self) -> torch.device:
+        """Where the vector lies."""
+        return self.vector.device
+
+    def on_device(self, factor: float, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Entries ``start`` to ``start + count`` times a factor, as a new tensor."""
+        return self.vector[start : start + count].to(device, dtype) * factor
 
 
 def direction_from_state(state: Mapping[str, Any]) -> Direction:

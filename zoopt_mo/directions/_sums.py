@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from zoopt_mo.directions import _kernel as kernel
+
 Floats = npt.NDArray[np.floating[Any]]
 Numbers = Any
 """A vector: an array of numpy or a tensor, as :func:`as_numbers` gives it."""
@@ -47,8 +49,11 @@ class Summand(Protocol):
     def as_term(self, factor: float, dtype: np.dtype[Any]) -> Term:
         """The direction times a factor, to be made piece by piece on the CPU."""
 
-    def on_device(self, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Some of its entries, as a tensor."""
+    def on_device(self, factor: float, start: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Some of its entries times a factor, as a new tensor."""
+
+    def packed_on(self, device: torch.device) -> Tensor | None:
+        """Its packed signs there, if signs are what it is."""
 
 
 class Sum:
@@ -99,13 +104,19 @@ class Sum:
         return workspace if workspace is not None and workspace.holds(longest) else _Workspace(longest, self._dtype)
 
     def _write_on_device(self, out: Numbers, base: Numbers | None, start: int) -> None:
+        if kernel.serves(self._device):
+            packed = [direction.packed_on(self._device) for _, direction in self._summands]
+            if all(signs is not None for signs in packed):
+                kernel.write_signs(out, base, packed, [factor for factor, _ in self._summands], start)
+                return
         dtype = torch.float64 if self._dtype == np.float64 else torch.float32
+        (first, direction), *others = self._summands
         for low in range(0, len(out), DEVICE_PIECE):
             count = min(DEVICE_PIECE, len(out) - low)
-            total = torch.zeros(count, dtype=dtype, device=self._device)
-            for factor, direction in self._summands:
-                total.add_(direction.on_device(start + low, count, dtype, self._device), alpha=factor)
-            out[low : low + count] = total if base is None else total.add_(torch.as_tensor(base[low : low + count]))
+            total = direction.on_device(first, start + low, count, dtype, self._device)
+            for factor, other in others:
+                total += other.on_device(factor, start + low, count, dtype, self._device)
+            out[low : low + count] = total if base is None else total.add_(base[low : low + count])
 
 
 class _Workspace:

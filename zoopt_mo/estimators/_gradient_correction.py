@@ -21,9 +21,9 @@ class GradientCorrection(Estimator):
     estimator. Biased towards the past, and :math:`1 / (1 - \beta)` times as long as the gradient in the long run: with
     ``momentum`` of 0.9 take about a tenth of the step size.
 
-    The sum is one vector on the CPU, in double precision up to 2^16 entries and in single beyond. For one black box
-    torch's optimizer does the same on the parameters' own device. As a wrapper the sum belongs to one objective of
-    several, and the weights of the scalarizer, which change from step to step, do not enter it.
+    The sum is one vector on the parameters' device, in double precision up to 2^16 entries and in single beyond. For
+    one black box torch's optimizer does the same. As a wrapper the sum belongs to one objective of several, and the
+    weights of the scalarizer, which change from step to step, do not enter it.
 
     Args:
         estimator: The estimator to improve; ``SPSA(directions=segmented_uniform)`` in the reference.

@@ -23,9 +23,9 @@ class Momentum(Estimator):
     estimates so far, as in Adam: a steady gradient comes out as it is from the first step on, where :math:`v_k` alone
     starts at :math:`1 - \beta` of it. Once theta moves, the average lags: it is biased towards the past.
 
-    The average is one vector on the CPU, in double precision up to 2^16 entries and in single beyond. Unlike the
-    momentum of an optimizer it belongs to one objective of several: the weights of the scalarizer, which change from
-    step to step, do not enter it.
+    The average is one vector on the parameters' device, in double precision up to 2^16 entries and in single beyond.
+    Unlike the momentum of an optimizer it belongs to one objective of several: the weights of the scalarizer, which
+    change from step to step, do not enter it.
 
     Args:
         estimator: The estimator to improve.

@@ -17,12 +17,12 @@ LARGE = 1 << 16
 
 
 class RunningSum:
-    r"""The recurrence :math:`v_k = a_k v_{k-1} + b_k g_k` with :math:`v_0 = 0`, in one vector on the CPU.
+    r"""The recurrence :math:`v_k = a_k v_{k-1} + b_k g_k` with :math:`v_0 = 0`, in one vector.
 
     Up to 2^16 entries each :math:`v_k` is a new vector, in double precision. Beyond, where finding memory takes longer
     than using it, there is one vector, in single precision: the newest :math:`v_k` is the vector and a few directions,
     which are folded into it, in its own memory, when the next step comes or the state is asked for. Where someone holds
-    on to an earlier :math:`v_k`, new memory is taken then.
+    on to an earlier :math:`v_k`, new memory is taken then. The vector lies where the gradients were last needed.
 
     Args:
         vector: A saved :math:`v_k`; None where no step was taken.
@@ -44,10 +44,12 @@ class RunningSum:
         """
         vector = self.fold()
         if vector is None:
-            vector, keep = torch.zeros(gradient.size, dtype=_dtype_for(gradient.size)), 0.0
+            vector = torch.zeros(gradient.size, dtype=_dtype_for(gradient.size), device=gradient.device)
+            keep = 0.0
+        vector = vector.to(gradient.device)
         following = keep * _alone(vector) + weight * gradient
         if gradient.size <= LARGE:
-            self._vector = following.dense(dtype=vector.dtype)
+            self._vector = following.dense(dtype=vector.dtype, device=vector.device)
             return _alone(self._vector)
         value = _Value(following)
         self._vector, self._pending, self._value = vector, following, weakref.ref(value)
@@ -75,7 +77,7 @@ class RunningSum:
         vector = self._vector
         unshared = 3  # the attribute, the name here, and the argument of the count
         if vector is None or held or sys.getrefcount(vector) > unshared:
-            return torch.empty(size, dtype=_dtype_for(size))
+            return torch.empty(size, dtype=_dtype_for(size), device=None if vector is None else vector.device)
         return vector
 
 
@@ -101,6 +103,11 @@ class _Value(Direction):
     def flattened(self, factor: float) -> Sequence[tuple[float, Direction]]:
         """The parts, times a factor."""
         return (factor * self.parts).terms
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parts lie."""
+        return self.parts.device
 
     def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
         """Add ``scale`` times the entries from ``start`` on to ``vector``, in place."""

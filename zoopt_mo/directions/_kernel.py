@@ -1,0 +1,56 @@
+"""Sums of packed signs on a GPU in one pass, where Triton is at hand (torch brings it with CUDA)."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BLOCK = 2048
+"""Entries that a program of the kernel makes."""
+
+
+@functools.cache
+def serves(device: torch.device) -> bool:
+    """Whether there is a kernel for the device.
+
+    Args:
+        device: Where the sums are needed.
+    """
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
+
+
+def write_signs(
+    out: Tensor, base: Tensor | None, packed: Sequence[Tensor | None], factors: Sequence[float], start: int
+) -> None:
+    """Set ``out`` to ``base`` plus a sum of signs times factors; each number is read and written once.
+
+    The order of the additions is that on the CPU, so the bits are the same.
+
+    Args:
+        out: Where to write, contiguous.
+        base: What to add to; None for zero.
+        packed: Bytes of packed signs, lowest bit first.
+        factors: A factor for each.
+        start: Entry of the signs that ``out`` begins at.
+    """
+    from zoopt_mo.directions._triton_kernel import write_sum
+
+    exact = torch.float64 if out.dtype == torch.float64 else torch.float32
+    places = torch.tensor([signs.data_ptr() for signs in packed if signs is not None], dtype=torch.int64)
+    size = len(out)
+    with torch.cuda.device(out.device):
+        write_sum[(-(-size // BLOCK),)](
+            out,
+            out if base is None else base,
+            places.to(out.device),
+            torch.tensor(factors, dtype=exact).to(out.device),
+            len(factors),
+            start,
+            size,
+            ADD=base is not None,
+            BLOCK=BLOCK,
+        )
