@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
+from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import all_questions
 from privacy_mllm.experiment import Experiment
 from privacy_mllm.methods import Anonymizer, Black, Blur, Detector, NetworkAnonymizer, baselines
@@ -120,7 +121,7 @@ class Contestants:
         def make(seed: int) -> Trained:
             experiment = self.experiment
             method = next(method for method in self._surrogates(seed) if method.name == name)
-            method = _adapted(method, experiment.config.anonymizer, self.surrogate_steps)
+            method = _adapted(method, experiment.config, self.surrogate_steps)
             method.fit(experiment.clips, private=experiment.private_source)
             return Trained(method, method.insider)
 
@@ -142,15 +143,17 @@ class Contestants:
         return Trained(NetworkAnonymizer(training.anonymizer, name), training.reviewer, calls)
 
 
-def _adapted(method: Surrogate, anonymizer: str, most: int | None) -> Surrogate:
-    """The same method with the network that ours has, where it is one of single frames, and with no more steps."""
+def _adapted(method: Surrogate, config: TrainConfig, most: int | None) -> Surrogate:
+    """The same method on our device, with our network if its own is one of single frames, and with few steps."""
     recipe: Any = method.recipe
     names = [entry.name for entry in fields(recipe)]
-    changes: dict[str, Any] = {"anonymizer": anonymizer} if "anonymizer" in names else {}
-    if most is None:
-        return replace(method, recipe=replace(recipe, **changes))
-    changes |= {name: min(most, getattr(recipe, name)) for name in names if "steps" in name}
-    return replace(method, recipe=replace(recipe, **changes), utility_steps=min(most, method.utility_steps))
+    changes: dict[str, Any] = {"anonymizer": config.anonymizer} if "anonymizer" in names else {}
+    utility_steps = method.utility_steps
+    if most is not None:
+        changes |= {name: min(most, getattr(recipe, name)) for name in names if "steps" in name}
+        utility_steps = min(most, utility_steps)
+    recipe = replace(recipe, **changes)
+    return replace(method, recipe=recipe, utility_steps=utility_steps, device=config.network_device)
 
 
 def _constantly(method: Anonymizer) -> Maker:

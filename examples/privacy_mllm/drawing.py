@@ -121,13 +121,14 @@ class ClipDraw:
         return cls(rows, bool(torch.rand((), generator=generator) < 0.5))
 
 
-def show_ahead(frames: Tensor, draws: Sequence[ClipDraw]) -> Iterator[Tensor]:
+def show_ahead(frames: Tensor, draws: Sequence[ClipDraw], device: torch.device | str = "cpu") -> Iterator[Tensor]:
     """The clips of one draw after another, in [0, 1]; those of the next are read while the present ones are used.
 
     Args:
         frames: Clips, ``uint8 [n, t, 3, h, w]``.
         draws: Which.
+        device: Where to.
     """
     for draw, read in zip(draws, prefetch(frames, (draw.rows for draw in draws)), strict=True):
-        clips = read.float() / 255
+        clips = to_pictures(read, device)
         yield clips.flip(-1) if draw.mirrored else clips

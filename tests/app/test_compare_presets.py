@@ -99,7 +99,7 @@ def test_what_makes_no_sense_is_left_out_and_named(root: Path, tmp_path: Path) -
 
 
 def test_surrogates_of_single_frames_have_the_network_of_ours() -> None:
-    adapted = [_adapted(method, "unet-8", 7) for method in surrogates(3)]
+    adapted = [_adapted(method, TrainConfig(anonymizer="unet-8"), 7) for method in surrogates(3)]
     of_frames = {method.recipe.name for method in adapted if getattr(method.recipe, "anonymizer", "") == "unet-8"}
     assert of_frames == {"VITA", "SPAct", "MPPAR"}
     assert all(method.recipe.steps == method.utility_steps == 7 and method.seed == 3 for method in adapted)

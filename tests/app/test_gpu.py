@@ -14,12 +14,14 @@ import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
-from privacy_mllm.methods import NetworkAnonymizer
+from privacy_mllm.methods import NetworkAnonymizer, Surrogate
+from privacy_mllm.methods.surrogates import Recipe
 from privacy_mllm.models.factory import build_anonymizer
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.reviewing import review, train_reviewer
 from privacy_mllm.starting import build_start
 from privacy_mllm.train import Training
+from tests.app.small_recipes import SMALL, named
 
 pytestmark = [
     pytest.mark.gpu,
@@ -227,3 +229,15 @@ def test_an_attacker_is_trained_and_read_there(clips):
     assert {parameter.device.type for parameter in attacker.parameters()} == {DEVICE}
     assert logits.device.type == "cpu"
     assert bool(logits.isfinite().all())
+
+
+@pytest.mark.parametrize("recipe", SMALL, ids=named)
+def test_a_surrogate_begins_on_the_gpu_as_on_the_cpu(recipe: Recipe, clips):
+    stills = render_clips("validation", 12, frames=1)
+    ours, theirs = Surrogate(recipe, utility_steps=2, device=DEVICE), Surrogate(recipe, utility_steps=2)
+    for method in (ours, theirs):
+        method.fit(clips, private=stills)
+    assert ours.history[0]["objective"] == pytest.approx(theirs.history[0]["objective"], rel=0.02)
+    assert ours.network is not None
+    assert next(ours.network.parameters()).device.type == DEVICE
+    assert ours.anonymize(stills).device.type == "cpu"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from privacy_mllm.data.lazy import prefetch
+from privacy_mllm.devices import device_of, to_pictures
 from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.labelled import LabelledClips
 from privacy_mllm.methods.surrogates.steps import descend
@@ -71,7 +72,7 @@ def train_action_model(
     if steps < 1:
         raise ValueError(f"`steps` must be positive, got {steps}.")
     generator = torch.Generator().manual_seed(seed)
-    model = fresh(lambda: ActionModel(len(data.classes), width), generator).train()
+    model = fresh(lambda: ActionModel(len(data.classes), width), generator).to(data.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2))
     for clips, actions in data.draw_actions_ahead(steps, batch, generator):
@@ -82,10 +83,10 @@ def train_action_model(
 
 def name_actions(model: nn.Module, frames: Tensor) -> Tensor:
     """The most likely class of each clip, ``int64 [n]``, of frames ``uint8 [n, t, 3, h, w]``."""
-    was_training = model.training
+    was_training, device = model.training, device_of(model)
     model.eval()
     with torch.inference_mode():
         rows = torch.arange(len(frames)).split(CLIPS_AT_ONCE)
-        parts = [model(part.float() / 255).argmax(dim=1) for part in prefetch(frames, rows)]
+        parts = [model(to_pictures(part, device)).argmax(dim=1).cpu() for part in prefetch(frames, rows)]
     model.train(was_training)
     return torch.cat(parts).clone()

@@ -152,7 +152,7 @@ class BDQGame:
 
     def __init__(self, recipe: BDQ, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = Degradation(scope=recipe.scope)
+        self.network = Degradation(scope=recipe.scope).to(data.device)
         self.reviewer = raw_reviewer(data, recipe.width, recipe.pretrain_steps, generator)
         self.optimizer = torch.optim.SGD(
             [

@@ -16,6 +16,8 @@ from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.lazy import take
 from privacy_mllm.drawing import ClipDraw, show_ahead
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -49,6 +51,7 @@ class LabelledClips:
         classes: The answers, sorted.
         private: ``uint8 [m, s, 3, v, u]``, still pictures if s = 1; ``frames`` itself if they are the same.
         attributes: 0 or 1, ``float32 [m, k]``.
+        device: Where batches go.
     """
 
     frames: Tensor
@@ -56,6 +59,7 @@ class LabelledClips:
     classes: tuple[str, ...]
     private: Tensor
     attributes: Tensor
+    device: torch.device = CPU
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
         """As many random clips of each source; of one source, the same clips with both labels."""
@@ -69,10 +73,11 @@ class LabelledClips:
         is_one = self.private is self.frames
         sources = (self.frames,) if is_one else (self.frames, self.private)
         draws = [[ClipDraw.of(frames, count, generator) for frames in sources] for _ in range(steps)]
-        shown = [show_ahead(frames, [each[place] for each in draws]) for place, frames in enumerate(sources)]
+        shown = [
+            show_ahead(frames, [each[place] for each in draws], self.device) for place, frames in enumerate(sources)
+        ]
         for chosen, clips in zip(draws, zip(*shown, strict=True), strict=True):
-            attributes = self.attributes[chosen[-1].rows].float()
-            yield Batch(clips[0], self.actions[chosen[0].rows], clips[-1], attributes)
+            yield Batch(clips[0], self._actions(chosen[0]), clips[-1], self._attributes(chosen[-1]))
 
     def draw_actions(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random clips with their actions, ``[b, t, 3, h, w]`` and ``[b]``; those with attributes are not read."""
@@ -81,8 +86,8 @@ class LabelledClips:
     def draw_actions_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """What :meth:`draw_actions` gives, one step after another, as in :meth:`draw_ahead`."""
         draws = [ClipDraw.of(self.frames, count, generator) for _ in range(steps)]
-        for draw, clips in zip(draws, show_ahead(self.frames, draws), strict=True):
-            yield clips, self.actions[draw.rows]
+        for draw, clips in zip(draws, show_ahead(self.frames, draws, self.device), strict=True):
+            yield clips, self._actions(draw)
 
     def draw_private(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random clips with their attributes, ``[p, s, 3, v, u]`` and ``[p, k]``; those with actions are not read."""
@@ -91,11 +96,19 @@ class LabelledClips:
     def draw_private_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """What :meth:`draw_private` gives, one step after another, as in :meth:`draw_ahead`."""
         draws = [ClipDraw.of(self.private, count, generator) for _ in range(steps)]
-        for draw, clips in zip(draws, show_ahead(self.private, draws), strict=True):
-            yield clips, self.attributes[draw.rows].float()
+        for draw, clips in zip(draws, show_ahead(self.private, draws, self.device), strict=True):
+            yield clips, self._attributes(draw)
+
+    def _actions(self, draw: ClipDraw) -> Tensor:
+        return self.actions[draw.rows].to(self.device)
+
+    def _attributes(self, draw: ClipDraw) -> Tensor:
+        return self.attributes[draw.rows].float().to(self.device)
 
 
-def label_clips(clips: Clips, question: str = "", private: Clips | None = None) -> LabelledClips:
+def label_clips(
+    clips: Clips, question: str = "", private: Clips | None = None, *, device: torch.device = CPU
+) -> LabelledClips:
     """The clips that are asked one question, its answers as classes, beside those with private attributes.
 
     Where several answers count as right, the first of them is the class. Frames that are read when they are needed stay
@@ -105,6 +118,7 @@ def label_clips(clips: Clips, question: str = "", private: Clips | None = None) 
         clips: Clips with questions.
         question: The main question; empty takes the first of the clips.
         private: Clips with private attributes; None for those that are asked the question.
+        device: Where batches go.
 
     Raises:
         ValueError: If fewer than two answers to the question occur: there is nothing to learn then.
@@ -118,5 +132,5 @@ def label_clips(clips: Clips, question: str = "", private: Clips | None = None) 
     actions = torch.tensor([classes.index(answer) for answer in said])
     frames = take(clips.frames, having)
     if private is None:
-        return LabelledClips(frames, actions, classes, frames, clips.attributes[having])
-    return LabelledClips(frames, actions, classes, private.frames, private.attributes)
+        return LabelledClips(frames, actions, classes, frames, clips.attributes[having], device)
+    return LabelledClips(frames, actions, classes, private.frames, private.attributes, device)

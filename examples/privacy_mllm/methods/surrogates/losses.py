@@ -29,8 +29,8 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.1) -> Tensor:
     """
     embeddings = F.normalize(torch.cat([first, second]), dim=1)
     similarity = embeddings @ embeddings.T / temperature
-    similarity = similarity.masked_fill(torch.eye(len(embeddings), dtype=torch.bool), -math.inf)
-    partner = torch.arange(len(embeddings)).roll(len(first))
+    similarity = similarity.masked_fill(torch.eye(len(embeddings), dtype=torch.bool, device=first.device), -math.inf)
+    partner = torch.arange(len(embeddings), device=first.device).roll(len(first))
     return F.cross_entropy(similarity, partner)
 
 

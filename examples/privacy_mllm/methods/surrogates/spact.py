@@ -76,7 +76,7 @@ class SPActGame:
         self.network = reconstructing(
             recipe.anonymizer, data, steps=recipe.start_steps, batch=recipe.batch, generator=generator
         )
-        self.encoder = fresh(self._make_encoder, generator)
+        self.encoder = fresh(self._make_encoder, generator).to(data.device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.lr)
         self.utility_optimizer = torch.optim.Adam(utility.parameters(), 5e-4)
         self.encoder_optimizer = torch.optim.Adam(self.encoder.parameters(), 2e-3)
@@ -90,7 +90,7 @@ class SPActGame:
 
     def step(self, batch: Batch, progress: float) -> Mapping[str, float]:  # noqa: ARG002
         """The anonymizer's step, then those of the privacy branch and the action model."""
-        ceiling = torch.tensor(2.0 * len(batch.clips) - 1).log()
+        ceiling = torch.tensor(2.0 * len(batch.clips) - 1, device=batch.clips.device).log()
         with frozen(self.utility, self.encoder):
             shown = self.network(batch.clips)
             useful = F.cross_entropy(self.utility(shown), batch.actions)

@@ -93,7 +93,7 @@ def reconstructing(
         batch: Clips a step.
         generator: Source of weights and batches.
     """
-    network = FrameWise(fresh(lambda: build_anonymizer(anonymizer), generator)).train()
+    network = FrameWise(fresh(lambda: build_anonymizer(anonymizer), generator)).to(data.device).train()
     train_to_reconstruct(network, data, steps=steps, batch=batch, lr=6e-3, generator=generator)
     return network
 
@@ -117,7 +117,7 @@ def train_to_reconstruct(
 
 def raw_reviewer(data: LabelledClips, width: int, steps: int, generator: torch.Generator) -> Reviewer:
     """A reviewer of attributes trained on raw frames of the clips that have them, 16 clips a step."""
-    reviewer = fresh(lambda: Reviewer(data.attributes.shape[1], width), generator)
+    reviewer = fresh(lambda: Reviewer(data.attributes.shape[1], width), generator).to(data.device)
     optimizer = torch.optim.Adam(reviewer.parameters(), 2e-3)
     for pictures, attributes in data.draw_private_ahead(steps, 16, generator):
         update_reviewer(reviewer, optimizer, pictures, attributes)

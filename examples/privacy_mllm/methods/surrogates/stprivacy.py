@@ -96,7 +96,7 @@ class STPrivacyGame:
 
     def __init__(self, recipe: STPrivacy, data: LabelledClips, utility: nn.Module, generator: torch.Generator) -> None:
         self.recipe, self.utility, self.generator = recipe, utility, generator
-        self.network = fresh(self._make_transformer, generator)
+        self.network = fresh(self._make_transformer, generator).to(data.device)
         train_to_reconstruct(
             self.network, data, steps=recipe.start_steps, batch=recipe.batch, lr=3e-3, generator=generator
         )

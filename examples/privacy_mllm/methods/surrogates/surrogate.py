@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_mllm.data.clips import Clips
+from privacy_mllm.devices import check_device, device_of, to_pictures
 from privacy_mllm.methods.pixels import check_pictures, in_parts, to_bytes
 from privacy_mllm.methods.surrogates.action_model import train_action_model
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips, label_clips
@@ -102,6 +103,7 @@ class Surrogate:
         seed: Seed of weights, batches and everything else that is drawn.
         question: The question whose answers are the actions; empty takes the first of the clips.
         utility_steps: Steps of the action model on raw clips.
+        device: Where all networks are trained, such as "cuda"; draws are the same anywhere.
         network: The trained anonymizer; None before :meth:`fit`.
         insider: The adversary that learned along and knows the attributes: a start for an attacker. None before
             :meth:`fit`, and where there is none.
@@ -112,6 +114,7 @@ class Surrogate:
     seed: int = 0
     question: str = ""
     utility_steps: int = 400
+    device: str = "cpu"
     network: nn.Module | None = field(default=None, init=False, repr=False)
     insider: Reviewer | None = field(default=None, init=False, repr=False)
     history: list[Mapping[str, float]] = field(default_factory=list, init=False, repr=False)
@@ -140,15 +143,16 @@ class Surrogate:
             progress: Called after each round.
 
         Raises:
-            ValueError: If fewer than two actions occur, a method that needs private attributes is given none, or one of
-                motion is to learn actions from single pictures.
+            ValueError: If there is no such device, fewer than two actions occur, a method that needs private attributes
+                is given none, or one of motion is to learn actions from single pictures.
         """
         self._check(clips, clips if private is None else private)
-        data = label_clips(clips, self.question, private if self.recipe.needs_attributes else None)
+        device = check_device(self.device)
+        data = label_clips(clips, self.question, private if self.recipe.needs_attributes else None, device=device)
         generator = torch.Generator().manual_seed(self.seed)
         if utility is None:
             utility = train_action_model(data, steps=self.utility_steps, seed=self.seed)
-        game = self.recipe.start(data, copy.deepcopy(utility), generator)
+        game = self.recipe.start(data, copy.deepcopy(utility).to(device), generator)
         history = []
         for step in range(self.recipe.steps):
             history.append(game.step(data.draw(self.recipe.batch, generator), step / self.recipe.steps))
@@ -174,11 +178,11 @@ class Surrogate:
             return in_parts(lambda part: self._run(network, part), clips.frames, size=at_once)
 
     def _run(self, network: nn.Module, frames: Tensor) -> Tensor:
-        shown = network(frames.float() / 255)
+        shown = network(to_pictures(frames, device_of(network)))
         # A NaN would become an arbitrary byte, and a picture of those looks like a success.
         if not bool(shown.isfinite().all()):
             raise RuntimeError(f"{self.name} gave pixels that are not finite; its training broke.")
-        return to_bytes(shown * 255)
+        return to_bytes(shown * 255).cpu()
 
     def _check(self, clips: Clips, private: Clips) -> None:
         if self.recipe.needs_motion and clips.frames.shape[1] < 2:
@@ -214,7 +218,7 @@ def fit_all(
         raise ValueError(f"`methods` must put the same question, got {sorted(questions)}.")
     if not methods:
         return
-    data = label_clips(clips, questions.pop())
+    data = label_clips(clips, questions.pop(), device=check_device(methods[0].device))
     utility = train_action_model(data, steps=utility_steps, seed=seed)
     for method in methods:
         method.fit(clips, private=private, utility=utility)

@@ -129,7 +129,7 @@ def gumbel_keep(scores: Tensor, generator: torch.Generator, temperature: float =
         generator: Source of the draws.
         temperature: Softness of the decision that the gradient sees.
     """
-    uniform = torch.rand(scores.shape, generator=generator).clamp(1e-6, 1 - 1e-6)
+    uniform = torch.rand(scores.shape, generator=generator).clamp(1e-6, 1 - 1e-6).to(scores)
     soft = ((scores + uniform.logit()) / temperature).sigmoid()
     return (soft > 0.5).to(soft) + (soft - soft.detach())  # so that a dropped tubelet is exactly black
 

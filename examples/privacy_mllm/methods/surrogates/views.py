@@ -24,7 +24,7 @@ def random_view(clips: Tensor, generator: torch.Generator) -> Tensor:
     mirrored = 1 - 2 * torch.randint(2, (count,), generator=generator)
     crop = torch.zeros(count, 2, 3)
     crop[:, 0, 0], crop[:, 1, 1], crop[:, :, 2] = side * mirrored, side, corner
-    grid = F.affine_grid(crop, list(frames.shape), align_corners=False)
+    grid = F.affine_grid(crop.to(frames), list(frames.shape), align_corners=False)
     views = F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    contrast, brightness = (torch.rand(count, 1, 1, 1, generator=generator) for _ in range(2))
+    contrast, brightness = (torch.rand(count, 1, 1, 1, generator=generator).to(frames) for _ in range(2))
     return ((views - 0.5) * (0.7 + 0.6 * contrast) + 0.5 + 0.3 * (brightness - 0.5)).clamp(0, 1)
