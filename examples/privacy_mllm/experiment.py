@@ -27,6 +27,7 @@ from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 from privacy_mllm.oracles.shared import Shared
 from privacy_mllm.runs import LEDGER
+from privacy_mllm.session import Watch, with_known_loss
 from privacy_mllm.starting import Start, load_or_make_start
 from privacy_mllm.train import KnownUtility, Training
 
@@ -115,6 +116,13 @@ class Experiment:
             check_source(self.config.data, clips, oracle)
         return Shared(oracle)
 
+    @cached_property
+    def method(self) -> TrainConfig:
+        """The settings of our method, with a loss that the black box's answers allow; may cost a call."""
+        if self.settings.kind != "openai":
+            return self.config
+        return with_known_loss(self.config, self.settings, self.clips, self.shared_oracle, Watch(say=self.say))
+
     def new_oracle(self, *, for_training: bool = False) -> Oracle:
         """The black box for one row: the embedded model is small, and each row has its own.
 
@@ -171,8 +179,10 @@ class Experiment:
             ask: As of :class:`Training`.
             known: As of :class:`Training`.
         """
+        with self._starting:
+            config = self.method
         training = Training(
-            replace(self.config, seed=seed, estimator=estimator or self.config.estimator),
+            replace(config, seed=seed, estimator=estimator or config.estimator),
             self.clips,
             self.new_oracle(for_training=True),
             private=self.private_source,

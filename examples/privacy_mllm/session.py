@@ -69,7 +69,7 @@ def train_run(
     check_may_be_sent(config, settings)
     watch.stage("reading training clips")
     clips, private, oracle = _open(config, settings)
-    config = _with_known_loss(config, settings, clips, oracle, watch)
+    config = with_known_loss(config, settings, clips, oracle, watch)
     untrained = build_start(config, private)
     # Where this is well the settings are right, and a folder may be made.
     Training(config, clips, oracle, private=private, start=untrained, limits=settings).desk.close()
@@ -100,10 +100,18 @@ def _open(config: TrainConfig, settings: OracleConfig) -> tuple[Clips, Clips, Or
     return *without_held_out(config, clips, private), oracle
 
 
-def _with_known_loss(
+def with_known_loss(
     config: TrainConfig, settings: OracleConfig, clips: Clips, oracle: Oracle, watch: Watch
 ) -> TrainConfig:
-    """Where a service returns no log-probabilities, the settings with the next best loss; found by one call."""
+    """Where a service returns no log-probabilities, the settings with the next best loss; found by one call.
+
+    Args:
+        config: The settings.
+        settings: Those of the black box.
+        clips: Clips with questions; none is shown.
+        oracle: The black box.
+        watch: Whom to tell.
+    """
     if settings.kind != "openai" or config.utility_loss != "logprob":
         return config
     answer = probe(oracle, clips.frames.shape[1:], config.question or all_questions(clips)[0])

@@ -135,6 +135,19 @@ def test_a_row_that_was_not_asked_is_no_point_of_the_picture(tmp_path: Path) -> 
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
+def test_a_black_box_that_does_not_answer_ends_the_comparison_without_rows_of_no_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    nobody = ["--oracle", "openai:model", "--base-url", "http://127.0.0.1:9/v1", "--max-retries", "0"]
+    arguments = ["compare", "--quick", "--seeds", "1", "--workers", "1", *nobody, "--max-failures", "1"]
+    assert main([*arguments, "-o", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "call the same command again to go on" in told.err
+    assert "left out: bound: gradient known" in told.out
+    assert not list((tmp_path / "rows").glob("*.json"))
+
+
 class OneAtATime:
     """Notes whether it is ever asked twice at once."""
 
