@@ -13,7 +13,7 @@ from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.lazy import LazyFrames
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.methods import Surrogate, fit_all
-from privacy_mllm.methods.surrogates import Recipe, SPAct, label_clips, train_action_model
+from privacy_mllm.methods.surrogates import VITA, Recipe, SPAct, label_clips, train_action_model
 from privacy_mllm.methods.surrogates.bdq import Degradation, pan
 from privacy_mllm.methods.surrogates.labelled import LabelledClips
 from privacy_mllm.methods.surrogates.steps import raw_reviewer
@@ -165,3 +165,15 @@ def test_bdq_shows_a_still_as_a_moving_camera_would_see_it() -> None:
     assert network(still).std() > 0.01  # not plain grey
     wide = torch.arange(128.0).expand(1, 1, 3, 4, 128)
     assert torch.equal(pan(wide)[0, 1, 0, 0, :3], torch.tensor([2.0, 3.0, 4.0]))
+
+
+def test_batch_normalisation_is_held_after_the_start(videos: Clips, stills: Clips) -> None:
+    recipe = VITA(anonymizer="unet-4", steps=1, batch=4, start_steps=1, pretrain_steps=1, widths=(4,))
+    data, generator = label_clips(videos, private=stills), torch.Generator().manual_seed(0)
+    game = recipe.start(data, train_action_model(data, steps=1, seed=0, width=12), generator)
+    before = {name: value.clone() for name, value in game.network.named_buffers()}
+    weights = [weight.clone() for weight in game.network.parameters()]
+    game.step(data.draw(4, generator), 0.0)
+    assert any("running_mean" in name for name in before)
+    assert all(torch.equal(before[name], value) for name, value in game.network.named_buffers())
+    assert any(not torch.equal(old, new) for old, new in zip(weights, game.network.parameters(), strict=True))

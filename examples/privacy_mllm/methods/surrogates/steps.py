@@ -84,7 +84,10 @@ def show_both(network: Callable[[Tensor], Tensor], batch: Batch) -> tuple[Tensor
 def reconstructing(
     anonymizer: str, data: LabelledClips, *, steps: int, batch: int, generator: torch.Generator
 ) -> FrameWise:
-    """An anonymizer of single frames that has learned to give its input back.
+    """An anonymizer of single frames that has learned to give its input back, in evaluation mode.
+
+    So batch normalisation holds what it knows of all sources from then on, and no picture depends on those that happen
+    to be in its batch.
 
     Args:
         anonymizer: Name of its network, see :func:`privacy_mllm.models.factory.build_anonymizer`.
@@ -95,7 +98,7 @@ def reconstructing(
     """
     network = FrameWise(fresh(lambda: build_anonymizer(anonymizer), generator)).to(data.device).train()
     train_to_reconstruct(network, data, steps=steps, batch=batch, lr=6e-3, generator=generator)
-    return network
+    return network.eval()
 
 
 def train_to_reconstruct(
