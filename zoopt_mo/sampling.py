@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from zoopt_mo._checks import check_count, check_seed
-from zoopt_mo.directions import DenseDirection, Direction, SignDirection
+from zoopt_mo.directions import DenseDirection, Direction, SignDirection, over_threads
 
 DirectionSource = Callable[[int, int, int], Direction]
 """Draws a direction: ``source(size, seed, number)``, the same for the same three; ``number`` counts from 0 in a run."""
@@ -48,7 +48,7 @@ def rademacher(size: int, seed: int, number: int) -> SignDirection:
     Reference:
         Spall (1992), IEEE Transactions on Automatic Control 37(3); the Bernoulli directions of equation 2.
     """
-    return SignDirection(_random_words(size, seed, number, _DIRECTIONS), size)
+    return _packed(_random_words(size, seed, number, _DIRECTIONS), size)
 
 
 def hadamard(size: int, seed: int, number: int) -> SignDirection:
@@ -84,10 +84,11 @@ def hadamard(size: int, seed: int, number: int) -> SignDirection:
     cycle, position = divmod(check_count("number", number, least=0), 1 << power)
     columns, order, row_signs = _cycle(size, seed, cycle, power)
     row = _permuted(position, power, order)
-    words = columns ^ _row_words(row, len(columns))
+    words = _row_words(row, len(columns))
+    words ^= columns
     if row_signs[position // 64] >> np.uint64(position % 64) & np.uint64(1):
-        words = ~words
-    return SignDirection(words, size)
+        np.invert(words, out=words)
+    return _packed(words, size)
 
 
 def segmented_uniform(size: int, seed: int, number: int) -> DenseDirection:
@@ -221,18 +222,30 @@ def _numbers(seed: int, number: int) -> np.random.Generator:
 
 
 def _random_words(size: int, seed: int, number: int, stream: int) -> npt.NDArray[np.uint64]:
-    bits = _philox(seed, number, stream).random_raw(-(-check_count("size", size) // 64))
-    return np.atleast_1d(np.asarray(bits, dtype=np.uint64))
+    words = np.empty(-(-check_count("size", size) // 64), dtype=np.uint64)
+
+    def draw(low: int, high: int) -> None:
+        words[low:high] = _philox(seed, number, stream, first=low // 4).random_raw(high - low)
+
+    over_threads(len(words), draw)
+    return words
 
 
-def _philox(seed: int, number: int, stream: int) -> np.random.Philox:
-    """The generator at the start of (seed, number, stream); the two low counter words count the drawn numbers.
+def _packed(words: npt.NDArray[np.uint64], size: int) -> SignDirection:
+    """A direction of words that no one else has."""
+    if size % 64:
+        words[-1] &= np.uint64((1 << (size % 64)) - 1)
+    return SignDirection(words, size)
+
+
+def _philox(seed: int, number: int, stream: int, *, first: int = 0) -> np.random.Philox:
+    """The generator of (seed, number, stream), ready for block ``first`` of four numbers.
 
     Each thread has one, which is set anew: making one reads the system's entropy first, ten times as slowly.
     """
     # Arrays of whole words: a list with a seed of 2^63 or above would be rounded as a float.
     key = np.array([check_seed("seed", seed), 0], dtype=np.uint64)
-    counter = np.array([0, 0, stream, check_count("number", number, least=0)], dtype=np.uint64)
+    counter = np.array([first, 0, stream, check_count("number", number, least=0)], dtype=np.uint64)
     generator: np.random.Philox | None = getattr(_KEPT, "generator", None)
     if generator is None:
         _KEPT.generator = generator = np.random.Philox(key=key)
@@ -262,7 +275,14 @@ def _permuted(position: int, power: int, order: tuple[int, ...]) -> int:
 
 def _row_words(row: int, num_words: int) -> npt.NDArray[np.uint64]:
     """Row ``row`` of the matrix as bits: within a word its low six bits count, from word to word the others."""
-    low = functools.reduce(int.__xor__, (_PATTERNS[j] for j in range(6) if row >> j & 1), 0)
-    crossed = np.arange(num_words, dtype=np.uint64) & np.uint64(row >> 6)
-    odd = np.bitwise_count(crossed) & np.uint8(1)
-    return np.where(odd, ~np.uint64(low), np.uint64(low))
+    words = np.empty(num_words, dtype=np.uint64)
+    words[0] = functools.reduce(int.__xor__, (_PATTERNS[j] for j in range(6) if row >> j & 1), 0)
+    done, high = 1, row >> 6
+    while done < num_words:  # the second half is the first one, or its opposite
+        half = words[done : 2 * done]
+        if high & 1:
+            np.invert(words[: len(half)], out=half)
+        else:
+            half[:] = words[: len(half)]
+        done, high = 2 * done, high >> 1
+    return words

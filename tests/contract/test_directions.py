@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zoopt_mo as zo
-from zoopt_mo.directions import _sums
-from zoopt_mo.directions import direction_from_state
+from zoopt_mo.directions import _sums, direction_from_state
 
 around_words = st.sampled_from([1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 193, 1000])
 sizes = st.one_of(st.integers(1, 300), around_words)

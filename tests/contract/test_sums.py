@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import zoopt_mo as zo
-from zoopt_mo import parameters
+from zoopt_mo import parameters, sampling
 from zoopt_mo.directions import _direction, _sums, as_numbers
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -164,3 +164,25 @@ def test_as_numbers_is_the_tensors_own_memory():
     for tensor in (torch.zeros(2, 3), torch.zeros(6, dtype=torch.bfloat16), torch.zeros(3, requires_grad=True)):
         as_numbers(tensor)[:] = 2.0
         assert tensor.detach().float().eq(2.0).all()
+
+
+@pytest.mark.parametrize("make", [zo.rademacher, zo.hadamard])
+def test_directions_drawn_over_threads_are_those_of_one(make):
+    size, threads = 64 * 1000 + 5, torch.get_num_threads()
+    words = []
+    with mock.patch.object(_sums, "PIECE", 64), mock.patch.object(_sums, "LEAST_A_THREAD", 100):
+        for number in (1, 4):
+            torch.set_num_threads(number)
+            sampling._cycle.cache_clear()
+            words.append(make(size, 5, 3).words)
+    torch.set_num_threads(threads)
+    assert np.array_equal(*words)
+    assert np.array_equal(words[0], make(size, 5, 3).words)
+
+
+@given(st.integers(0, 2**12 - 1), st.integers(1, 70))
+def test_a_row_of_the_hadamard_matrix_is_what_its_definition_says(row, num_words):
+    drawn = sampling._row_words(row, num_words).view(np.uint8)
+    bits = np.unpackbits(drawn, bitorder="little")
+    columns = np.arange(64 * num_words)
+    assert np.array_equal(bits, np.bitwise_count(columns & row) % 2)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from zoopt_mo._checks import check_count
+from zoopt_mo.directions import _kernel as kernel
 from zoopt_mo.directions._sums import DEVICE_PIECE, Floats, Numbers, Sum, Term, as_numbers, dot_piecewise
 
 # Entries up to which a direction of signs is unpacked when it is used: that takes less time than to decode it again.
@@ -113,8 +114,8 @@ class SignDirection(Direction):
     """Entries of +1 and -1, one bit each.
 
     Args:
-        words: The bits, lowest first, in 64-bit words, ``[ceil(p / 64)]``; a set bit is +1. Bits past ``size`` are
-            cleared.
+        words: The bits, lowest first, in 64-bit words, ``[ceil(p / 64)]``; a set bit is +1. They are not copied, unless
+            bits past ``size`` must be cleared.
         size: Number of entries ``p``.
     """
 
@@ -125,10 +126,11 @@ class SignDirection(Direction):
             raise ValueError(
                 f"`words` must be uint64 of shape [{expected}] for size {size}, got {words.dtype} {list(words.shape)}."
             )
-        self.words = words.copy()
+        self.words = words
         self._on_device: Tensor | None = None  # the packed signs where they were last needed
         self._small: tuple[int, Floats] | None = None  # the bits as one number, and the signs
-        if size % 64:
+        if size % 64 and int(words[-1]) >> (size % 64):
+            self.words = words.copy()
             self.words[-1] &= np.uint64((1 << (size % 64)) - 1)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -170,6 +172,9 @@ class SignDirection(Direction):
             return 0
         if self.size <= _SMALL:
             return (self._unpacked[0] ^ other._unpacked[0]).bit_count()
+        one, two = self._on_device, other._on_device
+        if one is not None and two is not None and one.device == two.device and kernel.serves(one.device):
+            return kernel.count_differing(one, two)
         return int(np.bitwise_count(self.words ^ other.words).sum())
 
     @property

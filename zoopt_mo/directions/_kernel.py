@@ -1,4 +1,4 @@
-"""Sums of packed signs on a GPU in one pass, where Triton is at hand (torch brings it with CUDA)."""
+"""Packed signs on a GPU: their sums and products in one pass, where Triton is at hand (torch brings it with CUDA)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 2048
-"""Entries that a program of the kernel makes."""
+"""Entries or words that a program of a kernel takes."""
 
 
 @functools.cache
@@ -54,3 +54,20 @@ def write_signs(
             ADD=base is not None,
             BLOCK=BLOCK,
         )
+
+
+def count_differing(one: Tensor, other: Tensor) -> int:
+    """How many signs of two directions differ.
+
+    Args:
+        one: Bytes of packed signs, a multiple of eight.
+        other: As many.
+    """
+    from zoopt_mo.directions._triton_kernel import count_differing as kernel
+
+    words = [signs.view(torch.int32) for signs in (one, other)]
+    programs = -(-len(words[0]) // BLOCK)
+    counts = torch.empty(programs, dtype=torch.int64, device=one.device)
+    with torch.cuda.device(one.device):
+        kernel[(programs,)](*words, counts, len(words[0]), BLOCK=BLOCK)
+    return int(counts.sum())

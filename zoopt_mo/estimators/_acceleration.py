@@ -70,7 +70,7 @@ class Acceleration(Estimator):
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
         raw = self.estimator.tell(losses, exact=exact)
-        gradient = raw.gradient.dense()
+        gradient = raw.gradient.dense(device=raw.gradient.device)
         share = raw.num_directions / gradient.numel()
         growth = min(1.0, self.speed * share)
         momentum = self._kept(gradient, growth, share)
@@ -84,6 +84,7 @@ class Acceleration(Estimator):
     def _kept(self, gradient: Tensor, growth: float, share: float) -> Tensor:
         """The momentum so far; zero at the start, and again where it points uphill."""
         if self._momentum is not None:
+            self._momentum = self._momentum.to(gradient.device)  # where it was saved may be elsewhere
             newest = _uphill(gradient, self._momentum, _mixing(self._age, growth), share)
             self._uphill += self.NEWEST * (newest - self._uphill)
             if self._uphill <= 0:

@@ -135,7 +135,7 @@ class TuningFree(Estimator):
 
     def _remember(self, gradient: Combination) -> None:
         if (self._step % self.check_every) == 0:  # the next step checks it
-            vector = gradient.dense()
+            vector = gradient.dense(device=gradient.device)
             norm = float(vector.norm())
             self._last = DenseDirection(vector * (math.sqrt(vector.numel()) / norm)) if norm > 0 else None
 
