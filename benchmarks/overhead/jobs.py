@@ -18,7 +18,7 @@ from benchmarks.overhead.memory import machine_bytes
 Found = list[dict[str, Any]] | str
 ROOT = Path(__file__).parents[2]
 
-OURS = ("spsa", "critical_history", "recommended")
+OURS = ("spsa", "critical_history", "recommended", "recommended_block")
 PEERS = ("torchzero_spsa", "torchzero_mezo", "nevergrad_spsa", "pycma_separable", "qiskit_spsa")
 OTHER_DTYPES = ("float64", "float16", "bfloat16")
 CAPACITIES = (1, 3, 10, 30)
@@ -64,7 +64,9 @@ def plan(sizes: Sequence[int], threads: Sequence[int], *, seconds: float, huge: 
     """
     for p in sizes:
         for number in threads:
-            yield Job("passes", p=p, threads=number, methods=_names(*OURS, "mezo_loop"), seconds=seconds)
+            yield Job(
+                "passes", p=p, threads=number, methods=_names(*OURS, "spsa_new_grad", "mezo_loop"), seconds=seconds
+            )
         for peer in PEERS:
             yield Job(
                 "passes", p=p, threads=min(threads), methods=_names(peer), seconds=seconds / 2, weigh=True, timeout=25

@@ -37,8 +37,18 @@ def critical_history(theta: Tensor, capacity: int = CAPACITY) -> Step:
 
 
 def recommended(theta: Tensor) -> Step:
+    """``zo.recommended(mixed=True)``, a pair a step; the white boxes' own gradients are not part of it."""
+    return _step(theta, zo.recommended(radius=RADIUS, mixed=True), queries=2, warmup=3)
+
+
+def recommended_block(theta: Tensor) -> Step:
     """``zo.recommended`` for one black box: blocks of sixteen queries once it has warmed up."""
     return _step(theta, zo.recommended(radius=RADIUS), queries=16, warmup=7)
+
+
+def spsa_new_grad(theta: Tensor) -> Step:
+    """SPSA, where ``zero_grad()`` frees ``.grad`` and each step has to find memory for it again."""
+    return _step(theta, zo.SPSA(radius=RADIUS), queries=2, warmup=2, keep_grad=False)
 
 
 def _step(
@@ -47,21 +57,21 @@ def _step(
     *,
     queries: int,
     warmup: int,
+    keep_grad: bool = True,
     slot_bytes: Callable[[], float] | None = None,
 ) -> Step:
     """One whole step: ``backward``, and plain SGD on what it put into ``.grad``.
 
-    ``.grad`` is dropped after a step, as is PyTorch's default; one that is there at first is kept and set to zero.
+    With ``keep_grad`` it is set to zero after a step, else freed, which is PyTorch's default.
     """
     black = zo.BlackBox(loss_of(theta), estimator=estimator)
     scalarize = zo.WeightedSum(weights=[1.0])
     optimizer = torch.optim.SGD([theta], lr=1e-8)
-    drop = theta.grad is None
 
     def run() -> int:
         report = zo.backward([black], scalarize, theta)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=drop)
+        optimizer.zero_grad(set_to_none=not keep_grad)
         return report.num_queries
 
     return Step(run, queries=queries, warmup=warmup, slot_bytes=slot_bytes)
@@ -71,4 +81,6 @@ OURS: dict[str, Callable[..., Step]] = {
     "spsa": spsa,
     "critical_history": critical_history,
     "recommended": recommended,
+    "recommended_block": recommended_block,
+    "spsa_new_grad": spsa_new_grad,
 }

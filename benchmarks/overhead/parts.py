@@ -56,7 +56,7 @@ def _profile(theta: torch.Tensor, estimator: zo.Estimator, warmup: int) -> dict[
         parameters.add_grad(estimate.gradient, estimate.gain)
         mark("write .grad")
         optimizer.step()
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=False)
         mark("optimizer")
         if round_ >= warmup:
             unit = one_pass()

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.overhead.jobs import Found, Job
 
-HEADLINES = ("spsa", "critical_history", "recommended", "mezo_loop")
+HEADLINES = ("spsa", "critical_history", "recommended", "recommended_block", "mezo_loop")
 
 
 @dataclass(frozen=True)

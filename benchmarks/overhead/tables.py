@@ -9,7 +9,9 @@ from benchmarks.overhead.rows import Row
 NAMES = {
     "spsa": "SPSA",
     "critical_history": "SPSA with a critical history",
-    "recommended": "`zo.recommended`",
+    "recommended": "`zo.recommended(mixed=True)`",
+    "recommended_block": "`zo.recommended`",
+    "spsa_new_grad": "`zo.SPSA`, new `.grad` each step",
     "mezo_loop": "MeZO's loop",
     "torchzero_spsa": "torchzero SPSA",
     "torchzero_mezo": "torchzero MeZO",

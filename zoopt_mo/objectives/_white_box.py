@@ -56,7 +56,7 @@ class WhiteBox(Objective):
             ValueError: If value or gradient is not finite, has the wrong shape, or does not depend on the parameters.
         """
         value, gradient = self._by_autograd(parameters) if self.grad is None else self._by_function(parameters)
-        if not np.isfinite(value) or not bool(gradient.isfinite().all()):
+        if not np.isfinite(value) or not _is_finite(gradient):
             raise ValueError(f"Loss and gradient of {self.name!r} must be finite, got a loss of {value}.")
         return Evaluation(value, Combination([(1.0, DenseDirection(gradient))]))
 
@@ -70,7 +70,8 @@ class WhiteBox(Objective):
         if not value.requires_grad or len(inputs) != len(parameters.tensors):
             raise ValueError(f"`loss` of {self.name!r} must depend on parameters that require a gradient.")
         parts = torch.autograd.grad(value, inputs, allow_unused=True, materialize_grads=True)
-        return float(value.detach()), torch.cat([part.reshape(-1) for part in parts])
+        flat = [part.reshape(-1) for part in parts]
+        return float(value.detach()), flat[0] if len(flat) == 1 else torch.cat(flat)
 
     def _by_function(self, parameters: Parameters) -> tuple[float, Tensor]:
         if self.grad is None:
@@ -82,3 +83,8 @@ class WhiteBox(Objective):
             )
         with torch.no_grad():
             return float(self.loss()), gradient
+
+
+def _is_finite(gradient: Tensor) -> bool:
+    """Whether all entries are; their sum tells it in one pass unless it overflows."""
+    return bool(gradient.sum().isfinite()) or bool(gradient.isfinite().all())
