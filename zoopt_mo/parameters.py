@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from zoopt_mo.directions import Combination, Numbers, Sum, as_numbers
+from zoopt_mo.directions import Combination, Numbers, Sum, as_numbers, copy_numbers
 
 ParameterSource = nn.Module | Tensor | npt.NDArray[np.floating[Any]] | Iterable[Tensor]
 Mover = Callable[[Combination], None]
@@ -132,7 +132,7 @@ class Parameters:
         if theta is None or len(theta) != self.size:
             theta = as_numbers(torch.empty(self.size, dtype=self.dtype, device=self.device))
         for start, end, tensor in self._parts:
-            theta[start:end] = _read(tensor)
+            copy_numbers(theta[start:end], _read(tensor))
         return theta
 
     def add_grad(self, combination: Combination, scale: float = 1.0) -> None:
@@ -182,7 +182,7 @@ def _read(tensor: Tensor) -> Numbers:
 def _put(tensor: Tensor, numbers: Numbers) -> None:
     """Set ``tensor`` to numbers row by row."""
     if tensor.is_contiguous():
-        as_numbers(tensor)[:] = numbers
+        copy_numbers(as_numbers(tensor), numbers)
     else:
         tensor.detach().copy_(torch.as_tensor(numbers).view_as(tensor))
 

@@ -64,9 +64,8 @@ def plan(sizes: Sequence[int], threads: Sequence[int], *, seconds: float, huge: 
     """
     for p in sizes:
         for number in threads:
-            yield Job(
-                "passes", p=p, threads=number, methods=_names(*OURS, "spsa_new_grad", "mezo_loop"), seconds=seconds
-            )
+            yield Job("passes", p=p, threads=number, methods=_names(*OURS, "mezo_loop"), seconds=seconds)
+            yield Job("passes", p=p, threads=number, methods=_names("spsa_new_grad"), seconds=seconds / 2)
         for peer in PEERS:
             yield Job(
                 "passes", p=p, threads=min(threads), methods=_names(peer), seconds=seconds / 2, weigh=True, timeout=25

@@ -69,14 +69,16 @@ def test_the_rows_do_not_depend_on_the_number_of_workers(evaluator: Evaluator) -
 
 def test_each_question_of_each_clip_costs_one_call(attack: Clips, shown: Clips) -> None:
     oracle = EmbeddedOracle()
-    Evaluator(attack, shown, Desk(oracle), load_reviewer("reviewer"), attackers=Attackers(steps=1)).evaluate([Raw(), Blank()])
+    reviewer = load_reviewer("reviewer")
+    Evaluator(attack, shown, Desk(oracle), reviewer, attackers=Attackers(steps=1)).evaluate([Raw(), Blank()])
     assert oracle.num_calls == 2 * 4 * len(shown)
 
 
 def test_the_main_question_is_the_one_named_or_the_first(attack: Clips, shown: Clips) -> None:
     reviewer = load_reviewer("reviewer")
-    first = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, attackers=Attackers(steps=1)).judge(Raw())
-    place = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, QUESTIONS[3], attackers=Attackers(steps=1)).judge(Raw())
+    short = Attackers(steps=1)
+    first = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, attackers=short).judge(Raw())
+    place = Evaluator(attack, shown, Desk(EmbeddedOracle()), reviewer, QUESTIONS[3], attackers=short).judge(Raw())
     assert first.action == first.answers[QUESTIONS[0]]
     assert place.action == place.answers[QUESTIONS[3]]
 

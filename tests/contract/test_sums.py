@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from unittest import mock
 
@@ -186,3 +189,20 @@ def test_a_row_of_the_hadamard_matrix_is_what_its_definition_says(row, num_words
     bits = np.unpackbits(drawn, bitorder="little")
     columns = np.arange(64 * num_words)
     assert np.array_equal(bits, np.bitwise_count(columns & row) % 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_starts_threads_of_its_own():
+    script = """
+import os, torch, zoopt_mo as zo
+torch.set_num_threads(2)
+direction, vector = zo.rademacher(1 << 20, 0, 0), torch.zeros(1 << 20)
+zo.Combination([(1.0, direction)]).add_to(vector)
+child = os.fork()
+if child == 0:
+    zo.Combination([(1.0, direction)]).add_to(vector)
+    os._exit(0 if float(vector.abs().min()) == 2.0 else 1)
+print(os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "0"

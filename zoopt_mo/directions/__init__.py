@@ -9,7 +9,7 @@ coefficients and on exact whole-number inner products,
 
 from zoopt_mo.directions._combination import Combination, opposite_pairs
 from zoopt_mo.directions._direction import DenseDirection, Direction, SignDirection, direction_from_state
-from zoopt_mo.directions._sums import Numbers, Sum, as_numbers, over_threads
+from zoopt_mo.directions._sums import Numbers, Sum, as_numbers, copy_numbers, over_threads
 
 __all__ = [
     "Combination",
@@ -19,6 +19,7 @@ __all__ = [
     "SignDirection",
     "Sum",
     "as_numbers",
+    "copy_numbers",
     "direction_from_state",
     "opposite_pairs",
     "over_threads",

@@ -38,8 +38,8 @@ class WideUNet(nn.Module):
     """
 
     memory_format: torch.memory_format | None = None
-    """Order of the numbers of pictures inside; that of the weights is as it is. None takes channels last on a GPU, where
-    a training step takes two thirds of the time and a picture 40 % (``python -m benchmarks.gpu``)."""
+    """Order of the numbers of pictures inside; that of the weights is as it is. None takes channels last on a GPU: a
+    training step then takes two thirds of the time and a picture 40 % (``python -m benchmarks.gpu``)."""
 
     def __init__(self, width: int = 64, *, norm: str = "batch") -> None:
         super().__init__()
