@@ -47,14 +47,21 @@ class Timing:
 
 
 def side_by_side(
-    one_pass: Callable[[], float], steps: Mapping[Name, Step], *, seconds: float, least: int = 3, most: int = 200
+    one_pass: Callable[[], float],
+    steps: Mapping[Name, Step],
+    *,
+    seconds: float,
+    in_a_row: int = 1,
+    least: int = 3,
+    most: int = 200,
 ) -> dict[Name, Timing]:
     """Take passes and steps in turn, so that neither drift nor neighbours of the machine favour one of them.
 
     Args:
         one_pass: Measures the seconds of a pass, as :func:`pass_timer` gives it.
         steps: The steps by name.
-        seconds: Time to spend on rounds; a round is one call of every step.
+        seconds: Time to spend on rounds; a round is ``in_a_row`` calls of every step.
+        in_a_row: Calls of a step in a round, as in a run, where what fits the cache is there from the step before.
         least: Rounds that are taken even if they need more time, up to ten times as much.
         most: Most rounds.
     """
@@ -70,7 +77,7 @@ def side_by_side(
             break
         before = one_pass()
         for name, step in steps.items():
-            took = _seconds(step.run) / step.per_call
+            took = _seconds(step.run, in_a_row) / step.per_call
             after = one_pass()
             taken[name].append(took)
             ratios[name].append(2 * took / (before + after))
@@ -94,7 +101,8 @@ def pass_timer(theta: Tensor) -> Callable[[], float]:
     return measure
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Callable[[], object], times: int) -> float:
     started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+    for _ in range(times):
+        run()
+    return (time.perf_counter() - started) / times

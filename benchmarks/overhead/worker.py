@@ -27,7 +27,7 @@ def timed(job: Job) -> list[dict[str, Any]]:
     one_pass = pass_timer(theta)
     before = _ready_to_weigh(job, theta) if job.weigh else None
     steps = {(name, count): _build(name, count, theta) for name, count in job.methods}
-    timings = side_by_side(one_pass, steps, seconds=job.seconds)
+    timings = side_by_side(one_pass, steps, seconds=job.seconds, in_a_row=max(1, min(20, 5_000_000 // job.p)))
     peak = memory.peak_bytes()
     return [
         {
