@@ -16,13 +16,14 @@ import numpy.typing as npt
 import torch
 
 from zoopt_mo._checks import check_count, check_seed
-from zoopt_mo.directions import DenseDirection, Direction, SignDirection, over_threads
+from zoopt_mo.directions import DenseDirection, Direction, DrawnSigns, SignDirection, draw_signs, over_threads
 
 DirectionSource = Callable[[int, int, int], Direction]
 """Draws a direction: ``source(size, seed, number)``, the same for the same three; ``number`` counts from 0 in a run."""
 
 # Counter blocks of the generator: streams that must not share numbers.
 _DIRECTIONS, _COLUMNS, _ROWS = 0, 1, 2
+_LARGE = 1 << 20  # entries from which on signs are drawn where they are needed
 _KEPT = threading.local()
 _FRESH = np.random.Philox(key=0).state
 # Bit i of word j of this table is the parity of (i AND 2^j): how a Hadamard row's low bits alternate within a word.
@@ -48,7 +49,15 @@ def rademacher(size: int, seed: int, number: int) -> SignDirection:
     Reference:
         Spall (1992), IEEE Transactions on Automatic Control 37(3); the Bernoulli directions of equation 2.
     """
-    return _packed(_random_words(size, seed, number, _DIRECTIONS), size)
+    check_seed("seed", seed)
+    check_count("number", number, least=0)
+
+    def draw() -> npt.NDArray[np.uint64]:
+        return _cleared(_random_words(size, seed, number, _DIRECTIONS), size)
+
+    if check_count("size", size) < _LARGE:
+        return SignDirection(draw(), size)
+    return DrawnSigns(size, draw, functools.partial(draw_signs, size, seed, number, _DIRECTIONS))
 
 
 def hadamard(size: int, seed: int, number: int) -> SignDirection:
@@ -88,7 +97,7 @@ def hadamard(size: int, seed: int, number: int) -> SignDirection:
     words ^= columns
     if row_signs[position // 64] >> np.uint64(position % 64) & np.uint64(1):
         np.invert(words, out=words)
-    return _packed(words, size)
+    return SignDirection(_cleared(words, size), size)
 
 
 def segmented_uniform(size: int, seed: int, number: int) -> DenseDirection:
@@ -231,11 +240,11 @@ def _random_words(size: int, seed: int, number: int, stream: int) -> npt.NDArray
     return words
 
 
-def _packed(words: npt.NDArray[np.uint64], size: int) -> SignDirection:
-    """A direction of words that no one else has."""
+def _cleared(words: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uint64]:
+    """The words, which no one else has, without bits past the end."""
     if size % 64:
         words[-1] &= np.uint64((1 << (size % 64)) - 1)
-    return SignDirection(words, size)
+    return words
 
 
 def _philox(seed: int, number: int, stream: int, *, first: int = 0) -> np.random.Philox:

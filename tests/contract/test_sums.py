@@ -206,3 +206,26 @@ print(os.waitpid(child, 0)[1])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda direction: pickle.loads(pickle.dumps(direction))])
+def test_a_large_direction_is_drawn_when_it_is_needed(duplicate):
+    with mock.patch.object(sampling, "_LARGE", 1000):
+        lazy = zo.rademacher(1001, 3, 4)
+    eager = zo.rademacher(1001, 3, 4)
+    assert lazy.num_bytes == eager.num_bytes
+    assert lazy._drawn is None
+    assert lazy.dot(eager) == 1001
+    copied = duplicate(lazy)
+    assert np.array_equal(copied.words, eager.words)
+    assert (
+        zo.Combination([(2.0, lazy)]).state_dict()["directions"][0]["signs"].tolist()
+        == eager.words.view(np.uint8).tolist()
+    )
+    assert lazy.packed_on(torch.device("cpu")).numel() == 8 * len(eager.words)
+
+
+@pytest.mark.parametrize(("seed", "number", "words"), [(-1, 0, "seed"), (2**64, 0, "seed"), (0, -1, "number")])
+def test_a_large_direction_checks_its_arguments_at_once(seed, number, words):
+    with pytest.raises(ValueError, match=f"^`{words}` must be"):
+        zo.rademacher(1 << 20, seed, number)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import zoopt_mo as zo
+from zoopt_mo import sampling
 from zoopt_mo.directions import _kernel, _sums
 
 pytestmark = [
@@ -100,3 +101,27 @@ def test_packed_signs_cross_once():
     zo.Combination([(1.0, direction)]).add_to(vector)
     assert direction.packed_on(vector.device) is first
     assert first.numel() <= direction.size / 8 + 8
+
+
+@pytest.mark.parametrize(("seed", "number"), [(0, 0), (7, 3), (2**64 - 1, 12)])
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1, 3_000_037])
+def test_signs_drawn_on_the_device_are_those_drawn_in_memory(size, seed, number):
+    direction = zo.rademacher(size, seed, number)
+    there = direction.packed_on(torch.device("cuda"))
+    assert torch.equal(there.cpu(), torch.from_numpy(direction.words.view("uint8")))
+
+
+def test_a_large_direction_is_not_drawn_in_memory_for_a_step_on_the_device():
+    size = 1 << 20
+    theta = torch.ones(size, device="cuda", requires_grad=True)
+    estimator = zo.CriticalHistory(zo.SPSA(radius=1e-2), capacity=3)
+    with mock.patch.object(sampling, "_random_words", side_effect=AssertionError("drawn in memory")):
+        moved = steps(theta, estimator, count=5)
+        state = estimator.state_dict()
+    expected = zo.CriticalHistory(zo.SPSA(radius=1e-2), capacity=3)
+    assert torch.equal(moved, steps(torch.ones(size, requires_grad=True), expected, count=5))
+    other = zo.CriticalHistory(zo.SPSA(radius=1e-2), capacity=3)
+    other.load_state_dict(state)
+    assert [(a.terms[0][0], a.terms[0][1].words.tolist()) for a in other._history.gradients] == [
+        (b.terms[0][0], b.terms[0][1].words.tolist()) for b in expected._history.gradients
+    ]

@@ -119,6 +119,9 @@ class SignDirection(Direction):
         size: Number of entries ``p``.
     """
 
+    _on_device: Tensor | None = None  # the packed signs where they were last needed
+    _small: tuple[int, Floats] | None = None  # the bits of a small direction as one number, and its signs
+
     def __init__(self, words: Words, size: int) -> None:
         super().__init__(size)
         expected = -(-size // 64)
@@ -126,12 +129,15 @@ class SignDirection(Direction):
             raise ValueError(
                 f"`words` must be uint64 of shape [{expected}] for size {size}, got {words.dtype} {list(words.shape)}."
             )
-        self.words = words
-        self._on_device: Tensor | None = None  # the packed signs where they were last needed
-        self._small: tuple[int, Floats] | None = None  # the bits as one number, and the signs
         if size % 64 and int(words[-1]) >> (size % 64):
-            self.words = words.copy()
-            self.words[-1] &= np.uint64((1 << (size % 64)) - 1)
+            words = words.copy()
+            words[-1] &= np.uint64((1 << (size % 64)) - 1)
+        self._words = words
+
+    @property
+    def words(self) -> Words:
+        """The bits, lowest first, in 64-bit words."""
+        return self._words
 
     def __getstate__(self) -> dict[str, Any]:
         """The bits alone."""
@@ -140,7 +146,7 @@ class SignDirection(Direction):
     @property
     def num_bytes(self) -> int:
         """Memory that the packed signs take, in bytes."""
-        return self.words.nbytes
+        return 8 * -(-self.size // 64)
 
     def add_to(self, vector: Tensor, scale: float, *, start: int = 0) -> None:
         """Add ``scale`` times the signs from ``start`` on to ``vector``, in place."""

@@ -1,4 +1,4 @@
-"""Packed signs on a GPU: their sums and products in one pass, where Triton is at hand (torch brings it with CUDA)."""
+"""Packed signs on a GPU: drawn, summed and multiplied there, by Triton, which torch brings with CUDA."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from torch import Tensor
 
 BLOCK = 2048
 """Entries or words that a program of a kernel takes."""
+
+
+DRAWN = 256
+"""Blocks of four words that a program of the generator draws."""
+
+_PHILOX = (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+"""Philox's two factors, and what its two key words grow by each round (Salmon et al., 2011)."""
 
 
 @functools.cache
@@ -71,3 +78,31 @@ def count_differing(one: Tensor, other: Tensor) -> int:
     with torch.cuda.device(one.device):
         kernel[(programs,)](*words, counts, len(words[0]), BLOCK=BLOCK)
     return int(counts.sum())
+
+
+def draw_signs(size: int, seed: int, number: int, stream: int, device: torch.device) -> Tensor | None:
+    """The packed signs that numpy's Philox draws in memory, drawn on a device; None where there is no kernel for it.
+
+    Args:
+        size: Number of entries.
+        seed: Seed of the run, the generator's key.
+        number: Which direction of the run, its highest counter word.
+        stream: Its second highest counter word.
+        device: Where they are needed.
+    """
+    if not serves(device):
+        return None
+    from zoopt_mo.directions._triton_kernel import draw_words
+
+    words = torch.empty(-(-size // 64), dtype=torch.int64, device=device)
+    place = torch.tensor([_signed(value) for value in (*_PHILOX, seed, 0, stream, number)]).to(device)
+    with torch.cuda.device(device):
+        draw_words[(-(-len(words) // (4 * DRAWN)),)](words, place, len(words), BLOCK=DRAWN)
+    if size % 64:
+        words[-1] &= (1 << (size % 64)) - 1
+    return words.view(torch.uint8)
+
+
+def _signed(value: int) -> int:
+    """The same 64 bits as torch's whole numbers have them."""
+    return value - (1 << 64) if value >= 1 << 63 else value
