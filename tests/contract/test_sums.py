@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import zoopt_mo as zo
 from zoopt_mo import parameters, sampling
-from zoopt_mo.directions import _direction, _sums, as_numbers
+from zoopt_mo.directions import _signs, _sums, as_numbers
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 coefficients = st.floats(-10, 10, width=32)
@@ -55,7 +55,7 @@ def test_one_direction_is_added_as_torch_adds_its_signs(dtype, small, size, fact
     direction, base = zo.rademacher(size, 0, size), numbers_of(size, dtype)
     exact = torch.float64 if dtype == torch.float64 else torch.float32
     expected = (base.to(exact) + torch.tensor(factor, dtype=exact) * signs_of(direction).to(exact)).to(dtype)
-    with mock.patch.object(_direction, "_SMALL", small):
+    with mock.patch.object(_signs, "_SMALL", small):
         zo.Combination([(factor, direction)]).add_to(base)
     assert torch.equal(base, expected)
 

@@ -8,9 +8,9 @@ coefficients and on exact whole-number inner products,
 """
 
 from zoopt_mo.directions._combination import Combination, opposite_pairs
-from zoopt_mo.directions._direction import DenseDirection, Direction, SignDirection, direction_from_state
-from zoopt_mo.directions._drawn import DrawnSigns
+from zoopt_mo.directions._direction import DenseDirection, Direction
 from zoopt_mo.directions._kernel import draw_signs
+from zoopt_mo.directions._signs import DrawnSigns, SignDirection, direction_from_state
 from zoopt_mo.directions._sums import Numbers, Sum, as_numbers, copy_numbers, over_threads
 
 __all__ = [

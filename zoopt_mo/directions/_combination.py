@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoopt_mo.directions._direction import Direction, direction_from_state
+from zoopt_mo.directions._direction import Direction
+from zoopt_mo.directions._signs import direction_from_state
 from zoopt_mo.directions._sums import Sum, as_numbers
 
 
