@@ -94,10 +94,11 @@ class Run:
     def step(self, lr: float) -> None:
         """One step of gradient descent on the scalarized loss."""
         report = backward(self.boxes, self.scalarize, self.parameters)
-        gradient = self.theta.grad
-        if gradient is not None:
-            self.x -= lr * gradient.numpy()
-        self.theta.grad = None
+        if self.theta.grad is not None:
+            change = self.theta.grad.numpy()
+            change *= lr
+            self.x -= change
+            change.fill(0.0)  # kept for the next step: finding memory takes longer than all of this
         self.history.append(report)
         self.final = None
         self._spend()
