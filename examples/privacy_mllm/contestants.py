@@ -14,6 +14,8 @@ from privacy_mllm.methods import Anonymizer, Black, Blur, Detector, NetworkAnony
 from privacy_mllm.methods.surrogates import Surrogate, label_clips, surrogates
 from privacy_mllm.models.attribute_network import AttributeNetwork
 
+HISTORY, GATED, ALONE = "ours, critical history", "guide, black box as gate", "guide alone"
+"""Beside prior-guided probes: the paper's estimator, and the guide without probes."""
 OURS, SPSA, BOUND, CONTROL, START = "ours", "ours, SPSA", "bound: gradient known", "no query", "start"
 
 LEAST_ASKED = 0.5
@@ -64,6 +66,12 @@ class Contestants:
             SPSA: lambda seed: self._ours(SPSA, seed, estimator="spsa"),
             OURS: lambda seed: self._ours(OURS, seed),
         }
+        if self.experiment.config.estimator == "prior-guided":
+            ours |= {
+                HISTORY: lambda seed: self._ours(HISTORY, seed, estimator="critical-history"),
+                GATED: lambda seed: self._ours(GATED, seed, estimator="guide-gated"),
+                ALONE: lambda seed: self._ours(ALONE, seed, estimator="guide-alone"),
+            }
         if self.experiment.known_loss is not None:
             ours[BOUND] = lambda seed: self._ours(BOUND, seed, known=self.experiment.known_loss)
         return {**plain, **trained, **ours}

@@ -28,8 +28,9 @@ from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 from privacy_mllm.oracles.shared import Shared
 from privacy_mllm.runs import LEDGER
 from privacy_mllm.session import Watch, with_known_loss
+from privacy_mllm.showing import KnownUtility
 from privacy_mllm.starting import Start, load_or_make_start
-from privacy_mllm.train import KnownUtility, Training
+from privacy_mllm.train import Training
 
 Say = Callable[[str], None]
 

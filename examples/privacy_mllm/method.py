@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
+from privacy_mllm.guiding import Guide, Unprobed
 from privacy_mllm.losses import PRIVACY_IDEAL
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.utility import check_targets
 
-PROBES_A_STEP = 2
+_PROBES = {"prior-guided": 4, "guide-gated": 1}
+"""Probes a step of the estimators that do not ask a pair."""
 REUSE_FACTOR = 4
 """How many times larger the critical history gets towards the end of the budget, with ``reuse_more``."""
+
+
+def probes_a_step(config: TrainConfig) -> int:
+    """Probes a step, each judged on a batch of clips.
+
+    Args:
+        config: The settings.
+    """
+    return _PROBES.get(config.estimator, 2)
 
 
 def build_budget(limits: OracleConfig, calls: int) -> zo.Budget:
@@ -60,7 +73,7 @@ def count_steps(config: TrainConfig, pool: int) -> int:
     Raises:
         ValueError: If it pays for none.
     """
-    step = PROBES_A_STEP * config.batch
+    step = probes_a_step(config) * config.batch
     steps = int(config.calls_per_sample * pool) // step
     if steps == 0:
         raise ValueError(
@@ -70,7 +83,7 @@ def count_steps(config: TrainConfig, pool: int) -> int:
 
 
 def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget) -> zo.Estimator:
-    """How the black box's gradient is estimated: equations 7 to 10, or plain SPSA.
+    """How the black box's gradient is estimated: equations 7 to 10, plain SPSA, or with the gradient of a guide.
 
     Args:
         config: The settings.
@@ -80,11 +93,37 @@ def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget
     spsa = zo.SPSA(radius=gains.radius_at, seed=config.seed)
     if config.estimator == "spsa":
         return spsa
+    if config.estimator == "prior-guided":
+        share = config.guide_radius / config.radius
+        return zo.PriorGuided(spsa, radius=lambda step: share * gains.radius_at(step), weight=config.guide_weight)
+    if config.estimator == "guide-gated":
+        return Unprobed()
     capacity: int | Callable[[int], float] = config.capacity
     if config.reuse_more:
         capacity = zo.reuse_more(budget, full=config.capacity, empty=REUSE_FACTOR * config.capacity)
     return zo.CriticalHistory(
         spsa, capacity=capacity, decay=config.decay, blend=config.blend, magnitude=config.magnitude
+    )
+
+
+def build_guide(config: TrainConfig, clips: Clips, device: torch.device) -> Guide | None:
+    """The network whose gradient is a guess of the black box's, untrained; None where the estimator needs none.
+
+    Args:
+        config: The settings.
+        clips: Training clips with questions.
+        device: Where it computes.
+    """
+    if config.estimator not in ("prior-guided", "guide-gated", "guide-alone"):
+        return None
+    return Guide(
+        clips,
+        config.question or all_questions(clips)[0],
+        config.question_share,
+        steps=config.guide_steps,
+        refreshes=config.guide_refreshes,
+        seed=config.seed,
+        device=device,
     )
 
 

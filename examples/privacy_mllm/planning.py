@@ -9,7 +9,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.cost import Call, Terms, Work, estimate
 from privacy_mllm.data.clips import all_questions
 from privacy_mllm.data.sources import load_clips
-from privacy_mllm.method import PROBES_A_STEP, count_steps
+from privacy_mllm.method import count_steps, probes_a_step
 from privacy_mllm.opening import labelled_clips, without_held_out
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.waiting import Latency, Retries
@@ -33,7 +33,7 @@ def run(config: TrainConfig, oracle: OracleConfig, options: Namespace) -> int:
     judged = load_clips(config.data, "test", options.test_clips)
     work = Work(
         steps=count_steps(config, min(config.pool, len(clips))),
-        probes=PROBES_A_STEP,
+        probes=probes_a_step(config),
         batch=config.batch,
         evaluation_clips=0 if options.no_evaluation else len(judged),
         questions=len(all_questions(judged)),

@@ -146,6 +146,9 @@ def _train(
         training = Training(config, clips, oracle, private=private, start=start, ledger=ledger, limits=settings)
         with training.desk:
             run.load_state(training)
+            if training.must_prepare:
+                watch.stage("training the guide")
+                training.prepare()
             stopped_by = _take_steps(training, run, watch)
     records = run.read_metrics()
     if records:

@@ -10,45 +10,43 @@ from __future__ import annotations
 
 import copy
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 import zoopt_mo as zo
-from privacy_mllm.asking import Desk, Question
+from privacy_mllm.asking import Desk
 from privacy_mllm.batches import StepBatches
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.devices import device_of, repeats_exactly, to_pictures
+from privacy_mllm.devices import device_of, repeats_exactly
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.method import (
-    PROBES_A_STEP,
     build_budget,
     build_estimator,
+    build_guide,
     build_scalarizer,
     check_clips,
     count_steps,
+    probes_a_step,
 )
-from privacy_mllm.models.batch_norm import frozen_batch_norm
 from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord, measures
 from privacy_mllm.reviewers import ReviewerScheme, build_scheme
+from privacy_mllm.showing import KnownUtility, Showing
 from privacy_mllm.starting import Start, make_start
-from privacy_mllm.utility import Target
 
 _NETWORKS = ("anonymizer", "optimizer", "scheme")
 """The large parts of a training's state; they change at the end of a step alone."""
 _COUNTERS = ("scheduler", "budget", "trajectory", "scheduler_of_clips")
 """The small ones, beside the black box and a few numbers."""
-
-KnownUtility = Callable[[Tensor, Sequence[str], Sequence[Target]], Tensor]
 
 
 class Training:
@@ -80,7 +78,8 @@ class Training:
         ledger: zo.Ledger | None = None,
         limits: OracleConfig | None = None,
     ) -> None:
-        self.config, self.ask, self._known = config, ask and known is None, known
+        self.config = config
+        self.ask = ask and known is None and config.estimator != "guide-alone"
         self.private = clips if private is None else private
         self.limits = OracleConfig() if limits is None else limits
         check_clips(config, clips, self.private)
@@ -98,10 +97,13 @@ class Training:
             repeats_exactly=repeats_exactly(self._device),
         )
         self.differences = ZeroDifferences()
-        self.budget = build_budget(self.limits, self.num_steps * PROBES_A_STEP * config.batch)
+        self._calls_a_step = probes_a_step(config) * config.batch
+        self.budget = build_budget(self.limits, self.num_steps * self._calls_a_step)
         self.trajectory = zo.StableTrajectory()
         self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
         self.batches = StepBatches(config, self.pool, self.private, self.scheduler_of_clips, self._device)
+        self.guide = build_guide(config, clips, self._device) if ask and known is None else None
+        self.showing = Showing(self.anonymizer, known, self.guide)
         self._before: dict[str, Any] | None = None  # while a step is taken: the small parts before it
         self._is_moving = False
         self._build()
@@ -109,23 +111,26 @@ class Training:
     def _build(self) -> None:
         config = self.config
         gains = zo.SpallGains(lr=1.0, radius=config.radius, stability=config.stability)
+        gated = config.estimator == "guide-gated"
         self.utility = zo.BlackBox(
-            render=frozen_batch_norm(self.anonymizer)(self._anonymize_batch),
+            render=self.showing.payloads,
             judge=self.desk.judge,
             score=self.desk.score(config.utility_loss),
             queries=self.desk.queries,
             estimator=build_estimator(config, gains, self.budget),
+            prior=zo.WhiteBox(self.showing.loss) if self.guide is not None and self.ask else None,
             name="utility",
-            step_factor=config.utility_lr,
+            step_factor=config.privacy_lr if gated else config.utility_lr,  # a network's gradient is as the exact ones
+            max_norm=config.privacy_max_norm if gated else None,
         )
         self.privacy = zo.WhiteBox(
             self._reviewer_loss, name="privacy", step_factor=config.privacy_lr, max_norm=config.privacy_max_norm
         )
         self.objectives: list[zo.BlackBox | zo.WhiteBox] = [self.privacy]
-        if self._known is not None:
-            self.objectives = [self._exact_utility(self._known), self.privacy]
-        elif self.ask:
+        if self.ask:
             self.objectives = [self.utility, self.privacy]
+        elif (self.showing.known or self.showing.guide) is not None:
+            self.objectives = [self._exact_utility(), self.privacy]
         alone = len(self.objectives) == 1
         self.scalarize = zo.WeightedSum(weights=[1.0]) if alone else build_scalarizer(config)
         self.optimizer = torch.optim.SGD(self.anonymizer.parameters(), lr=1.0)
@@ -143,6 +148,7 @@ class Training:
         Stopped anywhere, by an exception of the black box or by Ctrl-C, the state is that between two steps: Ctrl-C is
         heard while looking and asking, which takes the time, but not while the networks move.
         """
+        self.prepare()
         while self.num_taken < self.num_steps and self.ended_by is None:
             self._before = self._small_state()
             self._draw()
@@ -154,13 +160,23 @@ class Training:
                 signal.raise_signal(number)
 
     @property
+    def must_prepare(self) -> bool:
+        """Whether :meth:`prepare` has something to do."""
+        return self.guide is not None and not self.guide.is_prepared and self.num_taken < self.num_steps
+
+    def prepare(self) -> None:
+        """Train the guide, if the settings want one and it is not trained; asks nothing."""
+        if self.guide is not None and self.must_prepare:
+            self.guide.prepare(self.anonymizer)
+
+    @property
     def ended_by(self) -> str | None:
         """What ends the run before its last step, in words; None for nothing."""
         if self.num_taken == self.num_steps:
             return None
         if self.config.early_stop and self.trajectory.is_stable:
             return "the loss no longer falls by more than its noise"
-        limit = self.budget.reason(PROBES_A_STEP * self.config.batch)
+        limit = self.budget.reason(self._calls_a_step)
         return None if limit is None else f"the limit on {limit} is reached"
 
     @property
@@ -180,7 +196,7 @@ class Training:
         if self._is_moving:
             raise RuntimeError("state_dict() must not be called where the networks are half moved.")
         small = self._small_state() if self._before is None else self._before
-        return {**small, **{part: getattr(self, part).state_dict() for part in _NETWORKS}}
+        return {**small, **{part: getattr(self, part).state_dict() for part in self._networks}}
 
     def _small_state(self) -> dict[str, Any]:
         """What a step changes before the networks move, as a snapshot: a few numbers, and the critical history."""
@@ -199,10 +215,14 @@ class Training:
             state: What :meth:`state_dict` gave, of a training with the same settings and data.
         """
         self.num_taken = state["num_taken"]
-        for part in (*_NETWORKS, *_COUNTERS, "utility"):
+        for part in (*self._networks, *_COUNTERS, "utility"):
             getattr(self, part).load_state_dict(state[part])
         self.batches.load_state_dict(state)
         self.differences.num_pairs, self.differences.num_zero = state["pairs"]
+
+    @property
+    def _networks(self) -> tuple[str, ...]:
+        return _NETWORKS if self.guide is None else (*_NETWORKS, "guide")
 
     def expect_replay(self) -> None:
         """Be ready for steps that a killed process took already; where they do not repeat exactly, they ask anew."""
@@ -210,7 +230,7 @@ class Training:
 
     def _draw(self) -> None:
         """What the step looks at."""
-        self._batch = self.batches.draw(is_last=self.num_taken + 1 == self.num_steps)
+        self._batch = self.showing.batch = self.batches.draw(is_last=self.num_taken + 1 == self.num_steps)
         self._paid = self.num_calls, self.utility.cost
 
     def _move(self, report: zo.StepReport) -> StepRecord:
@@ -221,38 +241,26 @@ class Training:
         self.optimizer.zero_grad()
         self.scheduler.step()
         if self.ask:
-            losses = self.utility.item_losses.T  # [b, 2]
-            self.differences.add(losses.ravel().tolist())
+            losses = self.utility.item_losses.T  # [b, q]
+            if losses.shape[1] % 2 == 0:
+                self.differences.add(losses.ravel().tolist())
             self.scheduler_of_clips.tell(self._batch.rows.numpy(), losses)
         self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
         self.trajectory.update(report.value)
         learned = self.scheme.refresh(self._anonymized, self._batch.labels)  # on what the anonymizer showed it
+        if self.guide is not None:
+            self.guide.refresh(self.anonymizer)
         record = self._record(self.num_taken, report, learned, lr)
         self.num_taken += 1
         self._before, self._is_moving = None, False
         return record
 
-    def _exact_utility(self, known: KnownUtility) -> zo.WhiteBox:
-        """The utility of the bound, stepped along as privacy is."""
+    def _exact_utility(self) -> zo.WhiteBox:
+        """The utility of the bound, or of the guide alone, stepped along as privacy is."""
         config = self.config
         return zo.WhiteBox(
-            lambda: self._known_loss(known),
-            name="utility",
-            step_factor=config.privacy_lr,
-            max_norm=config.privacy_max_norm,
+            self.showing.loss, name="utility", step_factor=config.privacy_lr, max_norm=config.privacy_max_norm
         )
-
-    def _known_loss(self, known: KnownUtility) -> Tensor:
-        batch = self._batch
-        pictures: Tensor = self.anonymizer(to_pictures(batch.frames.flatten(0, 1), self._device))
-        return known(pictures.view(batch.frames.shape).cpu(), batch.questions, batch.targets)
-
-    def _anonymize_batch(self) -> zo.Batch:
-        """X_A = f_A(X) of the batch, in bytes as it would be sent, with a question a clip."""
-        batch = self._batch
-        pictures: Tensor = self.anonymizer(to_pictures(batch.frames.flatten(0, 1), self._device))
-        clips = (pictures * 255).round().to(torch.uint8).view(batch.frames.shape).cpu()  # what is sent, and no more
-        return zo.Batch(map(Question, clips, batch.questions, batch.targets))
 
     def _build_scheme(self) -> ReviewerScheme:
         """The reviewer, or reviewers, that judge and learn along."""

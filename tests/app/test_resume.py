@@ -86,6 +86,25 @@ def test_a_run_stopped_at_any_call_ends_bit_for_bit_as_the_undisturbed_one(tmp_p
         assert Run(folder).read_metrics() == Run(whole).read_metrics()
 
 
+def test_a_stopped_run_with_a_guide_goes_on_with_the_same_guide_bit_for_bit(tmp_path, clips):
+    config = replace(TINY, estimator="prior-guided", guide_steps=3)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    undisturbed = train_in(whole, clips, Stopping(), config)
+    guides = zo.Parameters(undisturbed.guide.network).flat()
+    assert (undisturbed.num_taken, undisturbed.num_calls) == (4, 64)
+    for stop_at in (0, 21, 50):
+        folder = tmp_path / f"stopped at {stop_at}"
+        folder.mkdir()
+        assert train_in(folder, clips, Stopping(stop_at), config).num_taken == stop_at // 16
+        second = Stopping()
+        resumed = train_in(folder, clips, second, config)
+        assert weights_of(resumed) == weights_of(undisturbed)
+        assert torch.equal(zo.Parameters(resumed.guide.network).flat(), guides)
+        assert second.num_calls == 64 - stop_at
+        assert Run(folder).read_metrics() == Run(whole).read_metrics()
+
+
 def test_a_resume_after_the_end_asks_nothing_and_changes_nothing(tmp_path, clips):
     first = train_in(tmp_path, clips, Stopping())
     oracle = Stopping()

@@ -92,6 +92,7 @@ def test_the_reviewer_learns_along(clips: Clips) -> None:
     "change",
     [
         {"estimator": "spsa"},
+        {"estimator": "guide-gated", "guide_steps": 2, "batch": 8},
         {"scalarizer": "tchebycheff"},
         {"scalarizer": "weighted-sum"},
         {"utility_loss": "text", "radius": 0.05},
@@ -127,6 +128,7 @@ def test_a_batch_larger_than_the_data_is_refused(clips: Clips) -> None:
         ({"init": "random"}, "`init` must be one of warm, identity, got 'random'"),
         ({"pool": 0}, "`pool` must be positive, got 0"),
         ({"calls_per_sample": -1.0}, "`calls_per_sample` must be positive, got -1.0"),
+        ({"guide_steps": 0}, "`guide_steps` must be positive and `guide_refreshes` not negative, got 0 and 1"),
         ({"utility_weight": 1.0}, r"`utility_weight` must be in \(0, 1\), got 1.0"),
     ],
 )
