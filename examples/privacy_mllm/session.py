@@ -140,8 +140,6 @@ def _train(
 ) -> str | None:
     config, settings = run.read_config()
     start = run.load_start(config, private, watch.stage, untrained)
-    watch.stage("training")
-    watch.begin(run.path)
     with run.open_ledger() as ledger:
         training = Training(config, clips, oracle, private=private, start=start, ledger=ledger, limits=settings)
         with training.desk:
@@ -149,6 +147,8 @@ def _train(
             if training.must_prepare:
                 watch.stage("training the guide")
                 training.prepare()
+            watch.stage("training")
+            watch.begin(run.path)
             stopped_by = _take_steps(training, run, watch)
     records = run.read_metrics()
     if records:
