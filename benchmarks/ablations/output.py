@@ -1,0 +1,88 @@
+"""Rows as csv, and tables in Markdown under the command and the commit that made them."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablations.command import RESULTS, Command
+from benchmarks.ablations.jobs import Row
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median over seeds and its 95 % interval (bootstrap over seeds).
+
+    Args:
+        median: The median.
+        low: Lower end.
+        high: Upper end.
+    """
+
+    median: float
+    low: float
+    high: float
+
+    def text(self, digits: int = 1) -> str:
+        """``median (low to high)``, or a dash where there is nothing."""
+        if not np.isfinite(self.median):
+            return "-"
+        low, high = (f"{end:.{digits}f}" if np.isfinite(end) else "?" for end in (self.low, self.high))
+        return f"{self.median:.{digits}f} ({low} to {high})"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Median and interval of one value a seed; infinite ones count as they are, as where a goal was not reached."""
+    array = np.asarray(values, dtype=float)
+    if not array.size or np.isnan(array).any():
+        return Spread(float("nan"), float("nan"), float("nan"))
+    drawn = np.random.default_rng(0).integers(array.size, size=(RESAMPLES, array.size))
+    medians = np.median(array[drawn], axis=1)
+    low, high = np.quantile(medians, [0.025, 0.975], method="nearest")
+    return Spread(float(np.median(array)), float(low), float(high))
+
+
+def write_csv(rows: Sequence[Row], file: Path) -> None:
+    """A line a job: its key, what it found, and the seconds."""
+    parameters = list(dict.fromkeys(name for row in rows for name, _ in row.job.parameters))
+    found = list(dict.fromkeys(name for row in rows for name in row.found))
+    with file.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, ["method", "setting", "seed", *parameters, *found, "seconds"], restval="")
+        writer.writeheader()
+        for row in rows:
+            key = {"method": row.job.method, "setting": row.job.setting, "seed": row.job.seed}
+            writer.writerow({**key, **dict(row.job.parameters), **row.found, "seconds": row.seconds})
+
+
+def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown.
+
+    Raises:
+        ValueError: If a line has another length than the heads.
+    """
+    if any(len(line) != len(heads) for line in lines):
+        raise ValueError(f"`lines` must have {len(heads)} cells each, one for each head.")
+    shown = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in shown)
+
+
+def write_report(command: Command, parts: Sequence[str]) -> str:
+    """Write ``NAME.md``: the command, the commit, then the parts; the text is returned."""
+    head = f"`{command.line}`, commit {commit()}, {command.seeds} {'seed' if command.seeds == 1 else 'seeds'}."
+    text = "\n\n".join([head, *parts]) + "\n"
+    command.file(".md").write_text(text, encoding="utf-8")
+    return text
+
+
+def commit() -> str:
+    """The commit of the working tree, with ``-dirty`` if it was changed since; "unknown" outside of git."""
+    line = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    found = subprocess.run(line, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
