@@ -60,7 +60,7 @@ class TrainConfig:
         choices=UTILITY_LOSSES,
     )
     privacy_loss: str = setting("reverse_kl", "loss of privacy, by the reviewer's verdict", choices=PRIVACY_LOSSES)
-    batch: int = setting(16, "clips in each query's mean (one call a clip)")
+    batch: int = setting(16, "clips in each query's mean (one call a clip); half of them where two pairs are asked")
     privacy_batch: int = setting(16, "pictures that the reviewer judges in a step")
     utility_weight: float = setting(0.2, "lambda_1; lambda_2 is the rest to 1")
     utility_ideal: float = setting(0.3, "z*_1, the loss of utility within reach")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -14,19 +15,37 @@ from privacy_mllm.losses import PRIVACY_IDEAL
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.utility import check_targets
 
-_PROBES = {"prior-guided": 4, "guide-gated": 1}
-"""Probes a step of the estimators that do not ask a pair."""
 REUSE_FACTOR = 4
 """How many times larger the critical history gets towards the end of the budget, with ``reuse_more``."""
 
 
-def probes_a_step(config: TrainConfig) -> int:
-    """Probes a step, each judged on a batch of clips.
+@dataclass(frozen=True)
+class Asking:
+    """What a step asks.
+
+    Args:
+        probes: Probes a step.
+        clips: Clips that each of them is judged on, a call each.
+    """
+
+    probes: int
+    clips: int
+
+    @property
+    def calls(self) -> int:
+        """Calls of a step."""
+        return self.probes * self.clips
+
+
+def asking(config: TrainConfig) -> Asking:
+    """What a step asks: a pair of probes of a batch, or two pairs of half a batch, one of them along the guide.
 
     Args:
         config: The settings.
     """
-    return _PROBES.get(config.estimator, 2)
+    if config.estimator == "prior-guided":
+        return Asking(4, max(1, config.batch // 2))
+    return Asking(1 if config.estimator == "guide-gated" else 2, config.batch)
 
 
 def build_budget(limits: OracleConfig, calls: int) -> zo.Budget:
@@ -73,7 +92,7 @@ def count_steps(config: TrainConfig, pool: int) -> int:
     Raises:
         ValueError: If it pays for none.
     """
-    step = probes_a_step(config) * config.batch
+    step = asking(config).calls
     steps = int(config.calls_per_sample * pool) // step
     if steps == 0:
         raise ValueError(

@@ -9,7 +9,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.cost import Call, Terms, Work, estimate
 from privacy_mllm.data.clips import all_questions
 from privacy_mllm.data.sources import load_clips
-from privacy_mllm.method import count_steps, probes_a_step
+from privacy_mllm.method import asking, count_steps
 from privacy_mllm.opening import labelled_clips, without_held_out
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.waiting import Latency, Retries
@@ -33,8 +33,8 @@ def run(config: TrainConfig, oracle: OracleConfig, options: Namespace) -> int:
     judged = load_clips(config.data, "test", options.test_clips)
     work = Work(
         steps=count_steps(config, min(config.pool, len(clips))),
-        probes=probes_a_step(config),
-        batch=config.batch,
+        probes=asking(config).probes,
+        batch=asking(config).clips,
         evaluation_clips=0 if options.no_evaluation else len(judged),
         questions=len(all_questions(judged)),
         methods=METHODS - (1 if oracle.is_remote and not oracle.send_raw else 0),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import signal
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,13 +27,13 @@ from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.method import (
+    asking,
     build_budget,
     build_estimator,
     build_guide,
     build_scalarizer,
     check_clips,
     count_steps,
-    probes_a_step,
 )
 from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.models.precision import set_precision
@@ -97,11 +98,12 @@ class Training:
             repeats_exactly=repeats_exactly(self._device),
         )
         self.differences = ZeroDifferences()
-        self._calls_a_step = probes_a_step(config) * config.batch
-        self.budget = build_budget(self.limits, self.num_steps * self._calls_a_step)
+        self._asking = asking(config)
+        self.budget = build_budget(self.limits, self.num_steps * self._asking.calls)
         self.trajectory = zo.StableTrajectory()
         self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
-        self.batches = StepBatches(config, self.pool, self.private, self.scheduler_of_clips, self._device)
+        drawing = replace(config, batch=self._asking.clips)
+        self.batches = StepBatches(drawing, self.pool, self.private, self.scheduler_of_clips, self._device)
         self.guide = build_guide(config, clips, self._device) if ask and known is None else None
         self.showing = Showing(self.anonymizer, known, self.guide)
         self._before: dict[str, Any] | None = None  # while a step is taken: the small parts before it
@@ -176,7 +178,7 @@ class Training:
             return None
         if self.config.early_stop and self.trajectory.is_stable:
             return "the loss no longer falls by more than its noise"
-        limit = self.budget.reason(self._calls_a_step)
+        limit = self.budget.reason(self._asking.calls)
         return None if limit is None else f"the limit on {limit} is reached"
 
     @property

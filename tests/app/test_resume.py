@@ -92,16 +92,16 @@ def test_a_stopped_run_with_a_guide_goes_on_with_the_same_guide_bit_for_bit(tmp_
     whole.mkdir()
     undisturbed = train_in(whole, clips, Stopping(), config)
     guides = zo.Parameters(undisturbed.guide.network).flat()
-    assert (undisturbed.num_taken, undisturbed.num_calls) == (4, 64)
+    assert (undisturbed.num_taken, undisturbed.num_calls) == (STEPS, 8 * STEPS)
     for stop_at in (0, 21, 50):
         folder = tmp_path / f"stopped at {stop_at}"
         folder.mkdir()
-        assert train_in(folder, clips, Stopping(stop_at), config).num_taken == stop_at // 16
+        assert train_in(folder, clips, Stopping(stop_at), config).num_taken == stop_at // 8
         second = Stopping()
         resumed = train_in(folder, clips, second, config)
         assert weights_of(resumed) == weights_of(undisturbed)
         assert torch.equal(zo.Parameters(resumed.guide.network).flat(), guides)
-        assert second.num_calls == 64 - stop_at
+        assert second.num_calls == 8 * STEPS - stop_at
         assert Run(folder).read_metrics() == Run(whole).read_metrics()
 
 
