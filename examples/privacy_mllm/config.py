@@ -83,7 +83,7 @@ class TrainConfig:
     guide_steps: int = setting(900, "steps of the guide of 'prior-guided', a small network that answers too, at first")
     guide_refreshes: int = setting(1, "steps of the guide after each step, on what the anonymizer has become")
     guide_radius: float = setting(7.5e-4, "first distance of the pair of probes along the guide's gradient")
-    guide_weight: float = setting(100.0, "weight of what that pair finds; 1 is unbiased, but random pairs are longer")
+    guide_weight: float = setting(300.0, "weight of what that pair finds; 1 is unbiased, but random pairs are longer")
     reviewer_lr: float = setting(1e-3, "step of the reviewer, which learns along (one step a step)")
     seed: int = setting(0, "seed of all random draws")
 
