@@ -29,7 +29,7 @@ type_names = (
 nitpick_ignore_regex = [
     (r"py:.*", r"(abc|collections|concurrent|functools|gymnasium|np|npt|numpy|os|scipy|torch|typing)\..*"),
     (r"py:class", type_names),
-    (r"py:class", r"zoopt_mo\.\w+\._\w+\.(BillLine|Entry|Outcome|Place)"),
+    (r"py:class", r"zoopt_mo\.\w+\._\w+\.(BillLine|Entry|Outcome|Place|Sum|Term)"),
 ]
 
 html_theme = "furo"
