@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+LINE_SECONDS = 5.0
+
+
 @contextmanager
 def progress(total: int, title: str) -> Iterator[Callable[[str], None]]:
     """A function to call with a text after each job: a bar on a terminal, lines elsewhere.
@@ -54,12 +57,15 @@ def _bar(console: Console, total: int, title: str) -> Iterator[Callable[[str], N
 
 @contextmanager
 def _lines(total: int) -> Iterator[Callable[[str], None]]:
-    started, done = time.perf_counter(), 0
+    """A line every few seconds, and one for the last job."""
+    started, done, spoken = time.perf_counter(), 0, 0.0
 
     def advance(text: str) -> None:
-        nonlocal done
-        done += 1
-        left = (total - done) * (time.perf_counter() - started) / done
-        print(f"[{done}/{total}] {text}; about {left / 60:.1f} minutes left", flush=True)
+        nonlocal done, spoken
+        done, now = done + 1, time.perf_counter()
+        if done == total or now - spoken >= LINE_SECONDS:
+            spoken = now
+            left = (total - done) * (now - started) / done
+            print(f"[{done}/{total}] {text}; about {left / 60:.1f} minutes left", flush=True)
 
     yield advance

@@ -1,0 +1,61 @@
+"""Which trade-offs each scalarizer finds: the paper's table 5, and fronts known in closed form.
+
+On the analytic fronts the first loss is a black box asked by SPSA and the second a white box; every scalarizer's step
+is tuned on two seeds, over the same grid, and run on others. In the privacy world weights and ideal are first scanned
+for those with which both objectives lead some steps, then every scalarizer trains the anonymizer under them; it has
+three seeds where the fronts have ten. Runs that are done are kept, so the command can be stopped and called again.
+The full form takes some 25 minutes on two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.ablations import Command, Fields, Job, Row, kept_rows, read_command, run_jobs, write_csv, write_report
+from benchmarks.scalarizers import analytic, world
+from benchmarks.scalarizers.figure import draw
+from benchmarks.scalarizers.tables import analytic_tables, world_tables
+
+PARTS = ("fronts", "world")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is not yet there, then write table, csv and figure."""
+    command = read_command("scalarizers", __doc__, arguments, seeds=10, quick_seeds=2, parts=PARTS)
+    of_fronts = run_analytic(command, analytic.QUICK if command.quick else analytic.Extent())
+    scan, of_world = run_world(command, world.QUICK if command.quick else world.Extent())
+    rows = [*of_fronts, *scan, *of_world]
+    texts = (analytic_tables(of_fronts) if of_fronts else []) + (world_tables(scan, of_world) if of_world else [])
+    write_csv(rows, command.file(".csv"))
+    draw(rows, command.file(".png"))
+    print(write_report(command, texts))
+
+
+def run_analytic(command: Command, extent: analytic.Extent) -> list[Row]:
+    """Tune, then run."""
+    tuning = _rows(command, "fronts", analytic.tuning_jobs(extent), analytic.make)
+    if not tuning:
+        return []
+    return _rows(command, "fronts", analytic.jobs(extent, analytic.chosen_steps(tuning), command.seeds), analytic.make)
+
+
+def run_world(command: Command, extent: world.Extent) -> tuple[list[Row], list[Row]]:
+    """Scan, then run: the rows of both."""
+    scan = _rows(command, "world", world.scan_jobs(extent), world.make)
+    if not scan:
+        return [], []
+    jobs = world.jobs(extent, world.chosen_settings(scan), max(1, 3 * command.seeds // 10))
+    return scan, _rows(command, "world", jobs, world.make)
+
+
+def _rows(command: Command, part: str, jobs: Sequence[Job], make: Callable[[Job], Fields]) -> list[Row]:
+    """The rows of some jobs; of a part that was not asked for only if all are kept."""
+    file = command.file("_runs.jsonl")
+    if part in command.chosen:
+        return run_jobs(jobs, make, file, workers=command.workers)
+    kept = kept_rows(jobs, file)
+    return kept if len(kept) == len(jobs) else []
+
+
+if __name__ == "__main__":
+    main()
