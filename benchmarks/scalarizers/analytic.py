@@ -21,7 +21,7 @@ MARGIN = 0.01
 RADIUS = 1e-3
 STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 TUNING_SHARES = (0.3, 0.5, 0.7)
-SHARES = (0.2, 0.35, 0.45, 0.5, 0.55, 0.65, 0.8)
+SHARES = (0.2, 0.35, 0.5, 0.65, 0.8)
 ACTIVE = (0.2, 0.8)
 """Where both objectives count as active: the share of steps that the first leads."""
 BEYOND = 1.1
