@@ -1,0 +1,1 @@
+"""Estimators and search methods in the privacy world."""

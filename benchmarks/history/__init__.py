@@ -1,0 +1,1 @@
+"""The critical history, part by part."""
