@@ -24,7 +24,7 @@ GRID: Mapping[str, tuple[float, ...]] = {
     "capacity": (2, 10, 20),
     "decay": (0.6, 0.8, 0.97),
     "blend": (0.3, 0.8, 0.95),
-    "magnitude": (0.0, 0.5, 1.5),
+    "magnitude": (0.2, 0.5, 1.5),
 }
 SYMBOLS = {"capacity": "m", "decay": "d", "blend": "gamma", "magnitude": "b"}
 
