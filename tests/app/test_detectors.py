@@ -13,7 +13,8 @@ from PIL import Image
 from skimage import data
 from torch import Tensor
 
-from privacy_mllm.anonymize import HOLD, anonymize_paths
+from privacy_mllm.anonymize import anonymize_paths
+from privacy_mllm.changing import HOLD
 from privacy_mllm.cli import main
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.media.masks import Boxes
