@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +44,7 @@ def clips() -> Clips:
 @pytest.fixture(autouse=True)
 def _full_float32():
     """Without TF32, which rounds to ten bits and would hide a difference."""
-    convolution = torch.backends.cudnn.conv
+    convolution: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
     before, convolution.fp32_precision = convolution.fp32_precision, "ieee"
     yield
     convolution.fp32_precision = before
@@ -76,7 +77,8 @@ def test_a_step_on_the_gpu_is_that_on_the_cpu_within_rounding(clips):
 
 @pytest.mark.parametrize("name", ["SPSA", "RGE", "recommended"])
 def test_the_same_seed_probes_the_same_places_on_both_devices(name):
-    make = {"SPSA": zo.SPSA, "RGE": zo.RGE, "recommended": zo.recommended}[name]
+    makers: dict[str, Callable[..., zo.Estimator]] = {"SPSA": zo.SPSA, "RGE": zo.RGE, "recommended": zo.recommended}
+    make = makers[name]
     places = []
     for device in ("cpu", DEVICE):
         theta = torch.linspace(-1, 1, 100_003, device=device)
@@ -186,11 +188,13 @@ def test_a_guide_learns_there_and_its_checkpoint_moves_to_the_cpu(tmp_path, clip
     saved = Training(config, clips, EmbeddedOracle())
     (first, second) = take(saved, 2)
     assert (first.calls, second.calls) == (8, 16)
+    assert saved.guide is not None
     assert {parameter.device.type for parameter in saved.guide.network.parameters()} == {DEVICE}
     zo.save_checkpoint(tmp_path / "state", saved.state_dict())
     resumed = Training(replace(config, network_device="cpu"), clips, EmbeddedOracle())
     resumed.load_state_dict(zo.load_checkpoint(tmp_path / "state"))
-    guides = [zo.Parameters(training.guide.network).flat().cpu() for training in (saved, resumed)]
+    assert resumed.guide is not None
+    guides = [zo.Parameters(guide.network).flat().cpu() for guide in (saved.guide, resumed.guide)]
     assert torch.equal(*guides)
     (third,) = take(resumed, 1)
     assert (third.step, third.calls) == (2, 24)

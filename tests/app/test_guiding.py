@@ -84,6 +84,7 @@ def test_the_guide_moves_on_with_the_anonymizer_if_it_may(clips: Clips) -> None:
     for refreshes in (0, 1):
         training = Training(replace(TINY, guide_refreshes=refreshes), clips, EmbeddedOracle())
         training.prepare()
+        assert training.guide is not None
         before = zo.Parameters(training.guide.network).flat().clone()
         next(iter(training.steps()))
         changed.append(not torch.equal(zo.Parameters(training.guide.network).flat(), before))
@@ -96,6 +97,7 @@ def test_a_question_that_is_put_to_few_clips_is_asked_by_a_plain_pair(clips: Cli
     training = Training(TINY, replace(clips, answers=answers), EmbeddedOracle())
     training.prepare()
     training._draw()
+    assert training.guide is not None
     assert list(training.guide.answers) == [main]
     theta = zo.Parameters(training.anonymizer)
     assert len(training.utility.plan(theta)) == 4

@@ -147,7 +147,7 @@ def test_training_learns_in_bfloat16_and_keeps_everything_in_float32(clips):
     assert len(records) == training.num_steps
     assert moved.dtype == torch.float32
     assert not torch.equal(before, moved)
-    kept = [value for value in training.scheme.optimizer.state_dict()["state"][0].values() if value.ndim]
+    kept = [value for value in vars(training.scheme)["optimizer"].state_dict()["state"][0].values() if value.ndim]
     assert {value.dtype for value in kept} == {torch.float32}
     assert precision_of(training.reviewer) == "bfloat16"
 

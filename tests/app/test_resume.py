@@ -91,6 +91,7 @@ def test_a_stopped_run_with_a_guide_goes_on_with_the_same_guide_bit_for_bit(tmp_
     whole = tmp_path / "whole"
     whole.mkdir()
     undisturbed = train_in(whole, clips, Stopping(), config)
+    assert undisturbed.guide is not None
     guides = zo.Parameters(undisturbed.guide.network).flat()
     assert (undisturbed.num_taken, undisturbed.num_calls) == (STEPS, 8 * STEPS)
     for stop_at in (0, 21, 50):
@@ -100,6 +101,7 @@ def test_a_stopped_run_with_a_guide_goes_on_with_the_same_guide_bit_for_bit(tmp_
         second = Stopping()
         resumed = train_in(folder, clips, second, config)
         assert weights_of(resumed) == weights_of(undisturbed)
+        assert resumed.guide is not None
         assert torch.equal(zo.Parameters(resumed.guide.network).flat(), guides)
         assert second.num_calls == 8 * STEPS - stop_at
         assert Run(folder).read_metrics() == Run(whole).read_metrics()

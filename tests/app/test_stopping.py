@@ -6,6 +6,7 @@ import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.interrupts import held_interrupts
+from privacy_mllm.models import factory
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
@@ -74,12 +76,18 @@ class Interrupted(Training):
         self._here("judging")
         return loss
 
-    def _anonymize_batch(self) -> zo.Batch:
-        found = super()._anonymize_batch()
-        self._here("probing")
-        return found
+    def _build(self) -> None:
+        payloads = self.showing.payloads
 
-    def _move(self, report: zo.StepReport) -> object:
+        def render() -> zo.Batch:
+            found = payloads()
+            self._here("probing")
+            return found
+
+        vars(self.showing)["payloads"] = render
+        super()._build()
+
+    def _move(self, report: zo.StepReport) -> StepRecord:
         learn = self.scheme.refresh
 
         def refresh(pictures: torch.Tensor, labels: torch.Tensor) -> float:
@@ -88,11 +96,11 @@ class Interrupted(Training):
             self._here("after learning")
             return learned
 
-        self.scheme.refresh = refresh
+        vars(self.scheme)["refresh"] = refresh
         try:
             return super()._move(report)
         finally:
-            del self.scheme.refresh
+            del vars(self.scheme)["refresh"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +132,7 @@ def test_a_step_that_fails_while_the_networks_move_is_not_kept(tmp_path, clips, 
             raise RuntimeError("out of memory")
         return refresh(pictures, labels)
 
-    training.scheme.refresh = out_of_memory
+    vars(training.scheme)["refresh"] = out_of_memory
     with pytest.raises(RuntimeError, match="out of memory"):
         train_in(tmp_path, training)
     assert not training.has_state
@@ -143,7 +151,7 @@ def ask_in(folder: Path, clips: Clips, *, until: int, save_at: int = -1, nudge: 
         training = Training(config, clips, oracle, ledger=ledger)
         Run(folder).load_state(training)
         with torch.no_grad():
-            training.anonymizer.out.bias += nudge
+            training.anonymizer.get_parameter("out.bias").add_(nudge)
         steps = training.steps()
         while training.num_taken < until:
             next(steps)
@@ -219,9 +227,9 @@ def test_what_a_step_changes_before_the_networks_move_is_a_snapshot(clips):
 
 def test_a_new_run_builds_its_networks_once(tmp_path, monkeypatch):
     built = []
-    build = starting.build_anonymizer
+    build = factory.build_anonymizer
 
-    def counted(name: str, **options: object) -> nn.Module:
+    def counted(name: str, **options: Any) -> nn.Module:
         built.append(name)
         return build(name, **options)
 
