@@ -21,7 +21,7 @@ from torch import Tensor
 
 from privacy_mllm.media import MediaError
 from privacy_mllm.media.kinds import Kind, kind_of, kind_of_content, kind_of_name
-from privacy_mllm.media.video import evenly_spaced, iterate_frames, probe_video, sample_frames
+from privacy_mllm.media.video import count_frames, evenly_spaced, iterate_frames, probe_video, read_frames
 from privacy_mllm.media.video_copy import transform_video
 
 av = pytest.importorskip("av")
@@ -173,9 +173,11 @@ def test_without_h264_there_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_frames_are_sampled_from_first_to_last(tmp_path: Path) -> None:
     write_video(tmp_path / "in.mkv")
     frames = torch.stack(list(iterate_frames(tmp_path / "in.mkv")))
-    assert torch.equal(sample_frames(tmp_path / "in.mkv", 3), frames[[0, 3, 7]])
-    assert torch.equal(sample_frames(tmp_path / "in.mkv", 1), frames[[3]])
-    assert sample_frames(tmp_path / "in.mkv", 20).shape == (20, 3, 64, 96)
+    total = count_frames(tmp_path / "in.mkv")
+    three, one, many = (read_frames(tmp_path / "in.mkv", evenly_spaced(total, count)) for count in (3, 1, 20))
+    assert torch.equal(three, frames[[0, 3, 7]])
+    assert torch.equal(one, frames[[3]])
+    assert many.shape == (20, 3, 64, 96)
 
 
 @given(st.integers(1, 300), st.integers(1, 50))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zoopt_mo._checks import check_between
-from zoopt_mo.directions import Combination
+from zoopt_mo.directions import Combination, opposite_pairs
 from zoopt_mo.estimators._base import Estimate, Estimator, Losses, check_estimator
 from zoopt_mo.estimators._failures import usable
 
@@ -79,7 +79,7 @@ class ControlVariate(Estimator):
         read = usable(self._asked, losses)
         if not exact or not read.any():
             return self.estimator.tell(losses, exact=exact)
-        slopes = np.array([[displacement.dot(h) for h in exact] for displacement in self._asked])
+        slopes = _products(self._asked, exact)
         slopes -= slopes[read].mean(axis=0)
         factors = self._regress(slopes[read], losses[read] - losses[read].mean())
         rest = self.estimator.tell(losses - slopes @ factors, exact=exact)
@@ -113,3 +113,13 @@ class ControlVariate(Estimator):
         self.estimator.load_state_dict(state["estimator"])
         self._targets = np.array(state["targets"])
         self._products = np.array(state["products"]).reshape((len(self._targets),) * 2)
+
+
+def _products(displacements: Sequence[Combination], exact: Sequence[Combination]) -> Array:
+    """Inner products ``[q, n]``; the other side of a pair has those of the first, turned, at no pass over theta."""
+    products = np.empty((len(displacements), len(exact)))
+    opposite = {other: one for one, other in opposite_pairs(displacements)}
+    for number, displacement in enumerate(displacements):
+        one = opposite.get(number)
+        products[number] = [displacement.dot(h) for h in exact] if one is None else -products[one]
+    return products

@@ -86,21 +86,6 @@ def iterate_frames(path: Path) -> Iterator[Tensor]:
             yield frame_pixels(frame, turns, path)
 
 
-def sample_frames(path: Path, count: int) -> Tensor:
-    """Frames of a video spread evenly from the first to the last, ``uint8 [count, 3, h, w]``.
-
-    The video is decoded twice, first to count, because the number that a file states may be wrong.
-
-    Raises:
-        ImportError: If the extra ``video`` is not installed.
-        MediaError: If it is no video or is broken.
-    """
-    total = count_frames(path)
-    if total == 0:
-        raise MediaError(f"{path} has no frame that can be decoded.")
-    return read_frames(path, evenly_spaced(total, count))
-
-
 def count_frames(path: Path) -> int:
     """Frames of a video that can be decoded; costs decoding all of it.
 
