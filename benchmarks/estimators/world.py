@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import zoopt_mo as zo
 from benchmarks.ablations import Fields, Job
-from privacy_mllm.config import TrainConfig
+from benchmarks.ablations.privacy_world import experiment_with, worth
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.sources import load_clips
 from privacy_mllm.experiment import Experiment
-from privacy_mllm.leakage import Attackers
 from privacy_mllm.methods import NetworkAnonymizer
 from privacy_mllm.methods.anonymized import anonymized
 from privacy_mllm.oracles.embedded import EmbeddedOracle
-from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.train import Training
 
 RUN, TUNING = "run", "tuning"
@@ -61,15 +57,7 @@ def job(method: str, setting: str, seed: int, extent: Extent, *parameters: tuple
 
 def experiment_of(job: Job) -> Experiment:
     """The clips and the black box of a job."""
-    return _experiment(int(job["clips"]), int(job["pool"]), float(job["calls"]), int(job["test_clips"]))
-
-
-@cache
-def _experiment(clips: int, pool: int, calls: float, test_clips: int) -> Experiment:
-    config = TrainConfig(clips=clips, pool=pool, calls_per_sample=calls)
-    train, test = load_clips("world", "train", clips), load_clips("world", "test", test_clips)
-    folder = Path(tempfile.gettempdir())  # nothing is kept of an embedded black box and a shipped start
-    return Experiment(config, OracleConfig(), train, train, test, test, None, folder)
+    return experiment_with(int(job["clips"]), int(job["pool"]), float(job["calls"]), int(job["test_clips"]))
 
 
 @cache
@@ -118,7 +106,7 @@ def watch(job: Job, training: Training, calls: Iterator[int]) -> Fields:
                 key: value for rest in range(mark, marks + 1) for key, value in _read(job, training, rest).items()
             }
     found["queries"] = spent
-    return found if job.setting == TUNING else {**found, **_worth(job, training)}
+    return found if job.setting == TUNING else {**found, **worth(job, experiment_of(job), training)}
 
 
 def _read(job: Job, training: Training, mark: int) -> Fields:
@@ -136,11 +124,3 @@ def _read(job: Job, training: Training, mark: int) -> Fields:
         f"utility@{mark}": round(100 * right / len(clips), 2),
         f"loss@{mark}": round(sum(losses) / len(losses), 4),
     }
-
-
-def _worth(job: Job, training: Training) -> Fields:
-    experiment = experiment_of(job)
-    method = NetworkAnonymizer(training.anonymizer, job.method)
-    with experiment.desk(None) as desk:
-        row = experiment.evaluator(desk, Attackers(steps=int(job["attacker_steps"]))).judge(method, training.reviewer)
-    return {"utility": row.action, "attacker_cmap": row.attacker_cmap, "frozen_cmap": row.frozen_cmap}

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 import zoopt_mo as zo
 from benchmarks.ablations import Fields, Job, Row
+from benchmarks.ablations.privacy_world import experiment_with, worth
 from benchmarks.scalarizers.analytic import ACTIVE
 from benchmarks.scalarizers.families import FAMILIES, IN_THE_WORLD, share_led
 from privacy_mllm.config import TrainConfig
-from privacy_mllm.data.sources import load_clips
 from privacy_mllm.experiment import Experiment
-from privacy_mllm.leakage import Attackers
 from privacy_mllm.losses import PRIVACY_IDEAL
-from privacy_mllm.methods import NetworkAnonymizer
-from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord
 from privacy_mllm.train import Training
 
@@ -96,12 +90,12 @@ def _job(family: str, part: str, seed: int, setting: Setting, extent: Extent) ->
 
 def make(job: Job) -> Fields:
     """One training; what led it, and unless it is of the scan, what it is worth."""
-    experiment = _experiment(int(job["clips"]), int(job["pool"]), float(job["calls"]), _test_clips(job))
+    experiment = experiment_with(int(job["clips"]), int(job["pool"]), float(job["calls"]), _test_clips(job))
     training = training_of(job, experiment)
     with training.desk:
         records = list(training.steps())
     found: Fields = {"led_by_1": round(_led(records, job), 3), "queries": training.num_calls}
-    return found if job.setting == SCAN else {**found, **_worth(job, experiment, training)}
+    return found if job.setting == SCAN else {**found, **worth(job, experiment, training)}
 
 
 def training_of(job: Job, experiment: Experiment) -> Training:
@@ -121,25 +115,8 @@ def _led(records: Sequence[StepRecord], job: Job) -> float:
     return share_led(losses, *_weights_and_ideal(job), TrainConfig().margin)
 
 
-def _worth(job: Job, experiment: Experiment, training: Training) -> Fields:
-    """Right answers and leakage, in percent; attackers start from the raw reviewer and from the training's own."""
-    method = NetworkAnonymizer(training.anonymizer, job.method)
-    with experiment.desk(None) as desk:
-        row = experiment.evaluator(desk, Attackers(steps=int(job["attacker_steps"]))).judge(method, training.reviewer)
-    return {"utility": row.action, "attacker_cmap": row.attacker_cmap, "frozen_cmap": row.frozen_cmap}
-
-
 def _test_clips(job: Job) -> int:
     return int(dict(job.parameters).get("test_clips", 1))
-
-
-@cache
-def _experiment(clips: int, pool: int, calls: float, test_clips: int) -> Experiment:
-    """Clips and black box, rendered once a process; the networks at the start come with the package."""
-    config = TrainConfig(clips=clips, pool=pool, calls_per_sample=calls)
-    train, test = load_clips("world", "train", clips), load_clips("world", "test", test_clips)
-    folder = Path(tempfile.gettempdir())  # nothing is kept of an embedded black box and a shipped start
-    return Experiment(config, OracleConfig(), train, train, test, test, None, folder)
 
 
 def volumes(rows: Sequence[Row]) -> dict[int, float]:
