@@ -15,7 +15,8 @@ A benchmark ``benchmarks/NAME`` says which jobs there are and makes one; the res
 
 A job that hangs on what another found (a tuned step) has it in ``parameters``: they are part of its key.
 ``kept_rows`` gives what was made of some jobs without making the rest. Files are
-``results/NAME.csv``, ``.png`` and ``.md``, and ``results/NAME_quick.*``, which is not kept in the repository.
+``results/NAME.csv``, ``.png`` and ``.md``, and two that are not kept in the repository: the page ``NAME.html``, and
+``results/NAME_quick.*``. What the page shows is drawn before ``write_report``.
 """
 
 from benchmarks.ablations.command import RESULTS, Command, read_command

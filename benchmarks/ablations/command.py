@@ -24,6 +24,7 @@ class Command:
         workers: Number of processes.
         results: Folder of the files.
         chosen: The parts asked for, all by default.
+        doc: What the benchmark is: a line, then more if it likes.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Command:
     workers: int
     results: Path
     chosen: tuple[str, ...] = ()
+    doc: str = ""
 
     def file(self, suffix: str) -> Path:
         """A file of this benchmark's results, ``NAME.csv`` or ``NAME_quick.csv`` for ``.csv``."""
@@ -52,7 +54,7 @@ def read_command(
 
     Args:
         name: Name of the benchmark.
-        doc: Text of ``--help``.
+        doc: Text of ``--help`` and of the page's beginning.
         arguments: What follows the command; None reads the process's own.
         seeds: Seeds of the full form.
         quick_seeds: Seeds of the quick form.
@@ -72,6 +74,7 @@ def read_command(
         workers=options.workers,
         results=options.results,
         chosen=tuple(getattr(options, "only", None) or parts),
+        doc=doc or "",
     )
     command.results.mkdir(parents=True, exist_ok=True)
     if options.fresh:

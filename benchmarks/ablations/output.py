@@ -1,10 +1,10 @@
-"""Rows as csv, and tables in Markdown under the command and the commit that made them."""
+"""Rows as csv, and tables under the command and the commit that made them, in Markdown and as a page."""
 
 from __future__ import annotations
 
 import csv
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.ablations.command import RESULTS, Command
 from benchmarks.ablations.jobs import Row
+from benchmarks.ablations.page import write_page
 
 RESAMPLES = 2000
 
@@ -73,12 +74,30 @@ def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in shown)
 
 
-def write_report(command: Command, parts: Sequence[str]) -> str:
-    """Write ``NAME.md``: the command, the commit, then the parts; the text is returned."""
+def write_report(command: Command, parts: Sequence[str], *, figures: Mapping[Path, str] | None = None) -> str:
+    """Write ``NAME.md``: the command, the commit, then the parts; and ``NAME.html``, the same with the figures.
+
+    Args:
+        command: What was asked for.
+        parts: Paragraphs and tables in Markdown.
+        figures: Pictures of the page, drawn before, and what each shows; None for ``NAME.png``, where there is one.
+
+    Returns:
+        What the command prints: the text, and where the page is.
+    """
     head = f"`{command.line}`, commit {commit()}, {command.seeds} {'seed' if command.seeds == 1 else 'seeds'}."
     text = "\n\n".join([head, *parts]) + "\n"
     command.file(".md").write_text(text, encoding="utf-8")
-    return text
+    page = write_page(command, text, _figure(command) if figures is None else figures)
+    size = f"{page.stat().st_size / 1e6:.1f} MB"
+    return f"{text}\nreport   {page.resolve().as_uri()} ({size}; open it in a browser)"
+
+
+def _figure(command: Command) -> dict[Path, str]:
+    """The picture of the benchmark's own name, if there is one, told by the benchmark's first line."""
+    file = command.file(".png")
+    told = command.doc.partition("\n")[0] or command.name
+    return {file: f"Figure {file.name}. {told}"} if file.is_file() else {}
 
 
 def commit() -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from privacy_mllm.report.examples import add_examples
 from privacy_mllm.report.gather import distinct, gather
-from privacy_mllm.report.page import to_html
+from privacy_mllm.report.page import to_html, to_page
 
-__all__ = ["FILE", "write_report"]
+__all__ = ["FILE", "to_page", "write_report"]
 
 FILE = "report.html"
 

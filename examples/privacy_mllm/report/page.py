@@ -34,6 +34,7 @@ def to_html(entries: Sequence[Entry], *, title: str = "What the anonymizer does"
         .render(
             entries=entries,
             title=title,
+            lead=", ".join(entry.name for entry in entries),
             command=command,
             style=Markup(_read("page.css")),
             script=Markup(_read("page.js")),
@@ -48,6 +49,20 @@ def to_html(entries: Sequence[Entry], *, title: str = "What the anonymizer does"
             mark_of=mark_of,
         )
     )
+
+
+def to_page(content: str, *, title: str, lead: str, command: str = "") -> str:
+    """A page in the look of a report, without its script.
+
+    Args:
+        content: HTML of what it holds, from the level of ``h2`` on; taken as it is.
+        title: Its heading.
+        lead: The line below the heading.
+        command: The command that wrote it.
+    """
+    template = _environment().get_template("frame.html.j2")
+    style = Markup(_read("page.css"))
+    return template.render(content=Markup(content), title=title, lead=lead, command=command, style=style, script="")
 
 
 def number_methods(entries: Sequence[Entry]) -> dict[str, int]:
