@@ -11,6 +11,7 @@ import torch
 from benchmarks.ablations import Row
 from benchmarks.estimators import __main__ as command
 from benchmarks.estimators import methods, tables, world
+from privacy_mllm.config import TrainConfig
 from tests.test_history_benchmark import SMALL
 
 
@@ -31,7 +32,15 @@ def test_the_chosen_step_has_the_most_right_answers_at_the_end():
     assert tables.chosen_factors(tuning) == {"SPSA": 1.0}
 
 
-@pytest.mark.parametrize("method", [name for name in methods.METHODS if name != methods.GUIDED])
+def test_the_guide_learns_for_as_long_as_the_settings_say_in_the_full_form_and_less_in_the_quick_one():
+    full, quick = (world.guide_steps(extent.clips) for extent in (world.Extent(), world.QUICK))
+    assert full == TrainConfig().guide_steps
+    assert 0 < quick < full / 5
+    job = world.job(methods.GUIDED, world.TUNING, 0, world.QUICK, ("factor", 1.0))
+    assert world.training_of(job, None, lr=0.1, name=methods.GUIDED).config.guide_steps == quick
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
 def test_every_method_spends_no_more_than_its_calls_and_moves(method):
     torch.set_num_threads(1)
     size = replace(SMALL, calls=14.0) if method in methods.SEARCHES else SMALL

@@ -9,6 +9,7 @@ from functools import cache
 import zoopt_mo as zo
 from benchmarks.ablations import Fields, Job
 from benchmarks.ablations.privacy_world import experiment_with, worth
+from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.sources import load_clips
 from privacy_mllm.experiment import Experiment
@@ -78,11 +79,18 @@ def training_of(
         known: Whether the black box's loss is read directly; it is counted by whoever does.
     """
     experiment = experiment_of(job)
-    shifted = replace(experiment, config=replace(experiment.config, utility_lr=lr))
+    config = replace(experiment.config, utility_lr=lr, guide_steps=guide_steps(int(job["clips"])))
+    shifted = replace(experiment, config=config)
     training = shifted.training(job.seed, estimator=name, known=shifted.known_loss if known else None)
     if estimator is not None:
         training.utility.estimator = estimator
     return training
+
+
+def guide_steps(clips: int) -> int:
+    """Steps of the guide of prior-guided: the settings' at the clips of the full form, fewer in proportion."""
+    most = TrainConfig().guide_steps
+    return max(1, min(most, most * clips // Extent().clips))
 
 
 def watch(job: Job, training: Training, calls: Iterator[int]) -> Fields:
