@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from benchmarks.overhead.rows import Row
 from benchmarks.overhead.tables import NAMES
-from zoopt_mo.plotting._style import COLOURS, LINES, MARKERS, pick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Colours that the colour-blind tell apart (Okabe and Ito, 2008); after the last the lines are dashed."""
+MARKERS, LINES = "os^DvPX", ("-", "--", "-.", ":")
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
@@ -33,7 +36,8 @@ def draw(rows: Sequence[Row], file: Path) -> None:
 def _against_size(axes: Axes, rows: Sequence[Row]) -> None:
     for index, method in enumerate(dict.fromkeys(row.method for row in rows)):
         own = sorted((row.p, row.passes or 0.0) for row in rows if row.method == method)
-        style = {"color": pick(COLOURS, index), "marker": pick(MARKERS, index), "ls": LINES[index // len(COLOURS)]}
+        cycle, place = divmod(index, len(COLOURS))
+        style = {"color": COLOURS[place], "marker": MARKERS[place], "ls": LINES[cycle]}
         axes.loglog(*zip(*own, strict=True), label=_plain(method), **style)
     axes.set_xlabel("parameters p")
 
