@@ -4,7 +4,7 @@ Two tasks: *action*, where what the person does has three quarters of the querie
 as many. Two kinds of black box: one that tells log-probabilities, where the paper has open models, and one that tells
 text only, where the paper has GPT-4V. Methods that do not ask it know neither and have one row for all tables; the
 bound knows the task. Settings are the package's own throughout, and surrogates learn the answers to the main question
-alone. Runs that are done are kept, so the command can be stopped and called again. The full form takes some NN minutes
+alone. Runs that are done are kept, so the command can be stopped and called again. The full form takes some 25 minutes
 on two cores.
 """
 
