@@ -18,7 +18,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.ahead import ReadAhead
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.devices import send
-from privacy_mllm.drawing import FrameDraw
+from privacy_mllm.drawing import Draw
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class StepBatches:
             send(frames, self._device),
             questions,
             [self.pool.answers[row][question] for row, question in zip(rows.tolist(), questions, strict=True)],
-            *judged.show(pictures, self.private.attributes, self._device),
+            judged.show(pictures, self._device),
+            judged.labels(self.private.attributes, self._device),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -120,8 +121,8 @@ class StepBatches:
         """Two numbers in [0, 1) for each clip, which decide its question."""
         return [torch.rand(2, generator=self._generator).tolist() for _ in range(self.config.batch)]
 
-    def _draw_judged(self) -> FrameDraw:
-        return FrameDraw.of(self.private.frames, self.config.privacy_batch, self._generator)
+    def _draw_judged(self) -> Draw:
+        return Draw.of(self.private.frames, self.config.privacy_batch, self._generator, one_frame=True)
 
     def _choose_question(self, row: int, main: float, other: float) -> str:
         """The main question with its share of the queries, else one of the clip's others: untrained ones collapse."""

@@ -8,52 +8,61 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privacy_mllm.data.lazy import prefetch
+from privacy_mllm.data.lazy import Index, prefetch
 from privacy_mllm.devices import send, to_pictures
 
 
 @dataclass(frozen=True)
-class FrameDraw:
-    """Which frames a step looks at.
+class Draw:
+    """Which clips a step looks at, or which frame of each.
 
     Args:
-        clips: Numbers of clips, ``long [b]``.
-        times: The frame of each, ``long [b]``.
+        rows: Numbers of the clips, ``long [b]``.
+        times: The frame of each, ``long [b]``; None for the whole clips.
         mirrored: Whether all of them are shown mirrored.
     """
 
-    clips: Tensor
-    times: Tensor
+    rows: Tensor
+    times: Tensor | None
     mirrored: bool
 
     @classmethod
-    def of(cls, frames: Tensor, batch: int, generator: torch.Generator) -> FrameDraw:
-        """Random frames of random clips; none is read.
+    def of(cls, frames: Tensor, count: int, generator: torch.Generator, *, one_frame: bool = False) -> Draw:
+        """Random clips, with replacement; none is read.
 
         Args:
             frames: Clips, ``[n, t, 3, h, w]``.
-            batch: How many.
+            count: How many.
             generator: Source of the draws.
+            one_frame: Whether a random frame of each is looked at, not the whole clip.
         """
-        clips = torch.randint(len(frames), (batch,), generator=generator)
-        times = torch.randint(frames.shape[1], (batch,), generator=generator)
-        return cls(clips, times, bool(torch.rand((), generator=generator) < 0.5))
+        rows = torch.randint(len(frames), (count,), generator=generator)
+        times = torch.randint(frames.shape[1], (count,), generator=generator) if one_frame else None
+        return cls(rows, times, bool(torch.rand((), generator=generator) < 0.5))
 
     @property
-    def index(self) -> tuple[Tensor, Tensor]:
+    def index(self) -> Index:
         """Their place in a tensor of clips."""
-        return self.clips, self.times
+        return self.rows if self.times is None else (self.rows, self.times)
 
-    def show(self, read: Tensor, attributes: Tensor, device: torch.device | str) -> tuple[Tensor, Tensor]:
-        """Pictures ``[b, 3, h, w]`` in [0, 1] and labels ``[b, k]``, on a device.
+    def show(self, read: Tensor, device: torch.device | str) -> Tensor:
+        """The clips or frames in [0, 1], on a device.
 
         Args:
-            read: The frames, ``uint8 [b, 3, h, w]``.
-            attributes: Attributes of all clips, ``[n, k]``.
+            read: What was read of them, ``uint8 [b, ..., 3, h, w]``.
             device: Where to.
         """
         pictures = to_pictures(read, device)
-        return pictures.flip(-1) if self.mirrored else pictures, send(attributes[self.clips].float(), device)
+        return pictures.flip(-1) if self.mirrored else pictures
+
+    def labels(self, attributes: Tensor, device: torch.device | str) -> Tensor:
+        """Their labels ``[b, k]``, on a device.
+
+        Args:
+            attributes: Attributes of all clips, ``[n, k]``.
+            device: Where to.
+        """
+        return send(attributes[self.rows].float(), device)
 
 
 def draw_frames(
@@ -67,8 +76,8 @@ def draw_frames(
 
     Half of the batches are mirrored as a whole.
     """
-    draw = FrameDraw.of(frames, batch, generator)
-    return draw.show(frames[draw.index], attributes, device)
+    draw = Draw.of(frames, batch, generator, one_frame=True)
+    return draw.show(frames[draw.index], device), draw.labels(attributes, device)
 
 
 def draw_batches(
@@ -91,44 +100,18 @@ def draw_batches(
         generator: Source of the draws.
         device: Where pictures and labels go.
     """
-    draws = [FrameDraw.of(frames, batch, generator) for _ in range(steps)]
-    for draw, read in zip(draws, prefetch(frames, (draw.index for draw in draws)), strict=True):
-        yield draw.show(read, attributes, device)
+    draws = [Draw.of(frames, batch, generator, one_frame=True) for _ in range(steps)]
+    for draw, pictures in zip(draws, show_ahead(frames, draws, device), strict=True):
+        yield pictures, draw.labels(attributes, device)
 
 
-@dataclass(frozen=True)
-class ClipDraw:
-    """Which clips a step looks at.
-
-    Args:
-        rows: Their numbers, ``long [b]``.
-        mirrored: Whether all of them are shown mirrored.
-    """
-
-    rows: Tensor
-    mirrored: bool
-
-    @classmethod
-    def of(cls, frames: Tensor, count: int, generator: torch.Generator) -> ClipDraw:
-        """Random clips, with replacement; none is read.
-
-        Args:
-            frames: Clips, ``[n, t, 3, h, w]``.
-            count: How many.
-            generator: Source of the draws.
-        """
-        rows = torch.randint(len(frames), (count,), generator=generator)
-        return cls(rows, bool(torch.rand((), generator=generator) < 0.5))
-
-
-def show_ahead(frames: Tensor, draws: Sequence[ClipDraw], device: torch.device | str = "cpu") -> Iterator[Tensor]:
-    """The clips of one draw after another, in [0, 1]; those of the next are read while the present ones are used.
+def show_ahead(frames: Tensor, draws: Sequence[Draw], device: torch.device | str = "cpu") -> Iterator[Tensor]:
+    """What one draw after another looks at, in [0, 1]; the next one's is read while the present one's is used.
 
     Args:
         frames: Clips, ``uint8 [n, t, 3, h, w]``.
         draws: Which.
         device: Where to.
     """
-    for draw, read in zip(draws, prefetch(frames, (draw.rows for draw in draws)), strict=True):
-        clips = to_pictures(read, device)
-        yield clips.flip(-1) if draw.mirrored else clips
+    for draw, read in zip(draws, prefetch(frames, (draw.index for draw in draws)), strict=True):
+        yield draw.show(read, device)

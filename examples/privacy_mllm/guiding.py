@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 import zoopt_mo as zo
 from privacy_mllm.data.clips import Clips, all_questions
-from privacy_mllm.drawing import ClipDraw, show_ahead
+from privacy_mllm.drawing import Draw, show_ahead
 from privacy_mllm.methods.surrogates.action_model import ActionModel
 from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.steps import descend
@@ -130,7 +130,7 @@ class Guide:
         self, anonymizer: nn.Module, steps: int, schedule: torch.optim.lr_scheduler.OneCycleLR | None = None
     ) -> None:
         frames, half = self.clips.frames, BATCH // 2
-        draws = [ClipDraw.of(frames, BATCH, self._generator) for _ in range(steps)]
+        draws = [Draw.of(frames, BATCH, self._generator) for _ in range(steps)]
         self.network.train()
         for draw, shown in zip(draws, show_ahead(frames, draws, self.device), strict=True):
             hidden = _anonymized(anonymizer, shown[:half])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.lazy import take
-from privacy_mllm.drawing import ClipDraw, show_ahead
+from privacy_mllm.drawing import Draw, show_ahead
 
 CPU = torch.device("cpu")
 
@@ -72,12 +72,12 @@ class LabelledClips:
         """
         is_one = self.private is self.frames
         sources = (self.frames,) if is_one else (self.frames, self.private)
-        draws = [[ClipDraw.of(frames, count, generator) for frames in sources] for _ in range(steps)]
+        draws = [[Draw.of(frames, count, generator) for frames in sources] for _ in range(steps)]
         shown = [
             show_ahead(frames, [each[place] for each in draws], self.device) for place, frames in enumerate(sources)
         ]
         for chosen, clips in zip(draws, zip(*shown, strict=True), strict=True):
-            yield Batch(clips[0], self._actions(chosen[0]), clips[-1], self._attributes(chosen[-1]))
+            yield Batch(clips[0], self._actions(chosen[0]), clips[-1], chosen[-1].labels(self.attributes, self.device))
 
     def draw_actions(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random clips with their actions, ``[b, t, 3, h, w]`` and ``[b]``; those with attributes are not read."""
@@ -85,7 +85,7 @@ class LabelledClips:
 
     def draw_actions_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """What :meth:`draw_actions` gives, one step after another, as in :meth:`draw_ahead`."""
-        draws = [ClipDraw.of(self.frames, count, generator) for _ in range(steps)]
+        draws = [Draw.of(self.frames, count, generator) for _ in range(steps)]
         for draw, clips in zip(draws, show_ahead(self.frames, draws, self.device), strict=True):
             yield clips, self._actions(draw)
 
@@ -95,15 +95,12 @@ class LabelledClips:
 
     def draw_private_ahead(self, steps: int, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """What :meth:`draw_private` gives, one step after another, as in :meth:`draw_ahead`."""
-        draws = [ClipDraw.of(self.private, count, generator) for _ in range(steps)]
+        draws = [Draw.of(self.private, count, generator) for _ in range(steps)]
         for draw, clips in zip(draws, show_ahead(self.private, draws, self.device), strict=True):
-            yield clips, self._attributes(draw)
+            yield clips, draw.labels(self.attributes, self.device)
 
-    def _actions(self, draw: ClipDraw) -> Tensor:
+    def _actions(self, draw: Draw) -> Tensor:
         return self.actions[draw.rows].to(self.device)
-
-    def _attributes(self, draw: ClipDraw) -> Tensor:
-        return self.attributes[draw.rows].float().to(self.device)
 
 
 def label_clips(
