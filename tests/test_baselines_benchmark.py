@@ -69,7 +69,7 @@ def test_the_report_stands_beside_the_papers_and_nothing_is_made_twice(tmp_path,
         command.main(["--quick", "--workers", "1", "--results", str(tmp_path)])
     assert len(made) == len(set(made)) == len(runs.METHODS) + 1 + 2 * 3
     text = (tmp_path / "baselines_quick.md").read_text()
-    assert "| 1 | 1.00 | 1.00 | -1.00 | raw | raw, ours |" in text
+    assert "| 1 | 1.00 | 1.00 | -1.00 | raw, ours | raw |" in text
     assert "| ours | 48.4 | 24.2 | 54.6 | 45.4 | face 73 | 1.2 | 0 | 48.4 | 54.6 |" in text
     assert "| ours | 48.4 | 24.2 | 54.6 | 45.4 | face 73 | 1.2 | 0 | 59.2 | 44.2 | 47.9 |" in text
     assert "| frame difference | 50.0 | 25.0 | 60.0 | 40.0 | face 73 | 1.2 | 0 | - | - | - |" in text

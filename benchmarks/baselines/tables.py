@@ -60,7 +60,7 @@ def tables(rows: Sequence[Row]) -> list[str]:
             "cMAP, here by the attacker. Of two columns of cMAP the first counts."
         ),
         table(
-            ["table", "answers", "frozen", "attacker", "unbeaten here", "unbeaten in the paper"],
+            ["table", "answers", "frozen", "attacker", "unbeaten in the paper", "unbeaten here"],
             [order_line(rows, paper) for paper in TABLES],
         ),
         *(part for paper in TABLES for part in (f"### {paper}, beside {paper.model}", paper_table(rows, paper))),
@@ -87,7 +87,7 @@ def order_line(rows: Sequence[Row], paper: PaperTable) -> list[str]:
     theirs = [{name: paper.printed[name][place] for name in mine} for place in (0, 1)]
     orders = [(answers, theirs[0]), (frozen, theirs[1]), (attacker, theirs[1])]
     found = [f"{kendalltau(list(a.values()), list(b.values())).statistic:.2f}" for a, b in orders]
-    return [f"{paper.number}", *found, _unbeaten(answers, attacker), _unbeaten(*theirs)]
+    return [f"{paper.number}", *found, _unbeaten(*theirs), _unbeaten(answers, attacker)]
 
 
 def _unbeaten(answers: Mapping[str, float], leakage: Mapping[str, float]) -> str:
