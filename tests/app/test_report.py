@@ -30,10 +30,11 @@ from privacy_mllm.oracles.settings import OracleConfig, open_oracle
 from privacy_mllm.report import charts, write_report
 from privacy_mllm.report.examples import add_examples, to_data_uri, to_reply
 from privacy_mllm.report.gather import column_names, distinct, gather, without_secrets
-from privacy_mllm.report.model import Entry, Reply, Value
+from privacy_mllm.report.model import Entry, Reply
 from privacy_mllm.report.page import group_examples, number_methods, to_html
 from privacy_mllm.report.scales import Scale, round_ticks, running_mean, thinned
 from privacy_mllm.runs import Run, load_anonymizer
+from privacy_mllm.summaries import Spread
 from tests.app.fault_server import KEY, MODEL, running_service
 from tests.app.report_runs import BLIND, FIGURES, TINY, make_comparison, make_run, read_records
 
@@ -106,7 +107,7 @@ def test_a_run_is_gathered_whole(run: Path) -> None:
     entry = gather(run)
     assert entry.name == "first"
     assert [method.name for method in entry.methods] == list(FIGURES)
-    assert entry.methods[2].values["action"] == Value(45.0, 45.0, 45.0)
+    assert entry.methods[2].values["action"] == Spread(45.0, 45.0, 45.0)
     assert entry.methods[2].values["all"].mean == 46.5
     assert entry.blind == BLIND
     assert [record.calls for record in entry.steps] == [record["calls"] for record in read_records(run)]
@@ -127,7 +128,7 @@ def test_settings_that_are_not_at_their_defaults_are_marked(run: Path) -> None:
 def test_a_comparison_keeps_the_order_of_its_table_and_the_range_over_seeds(comparison: Path) -> None:
     entry = gather(comparison)
     assert [method.name for method in entry.methods] == ["ours", "black"]
-    assert entry.methods[0].values["action"] == Value(45.0, 40.0, 50.0)
+    assert entry.methods[0].values["action"] == Spread(45.0, 40.0, 50.0)
     assert entry.command == "privacy-mllm compare --seeds 2 -o compare"
 
 
@@ -150,7 +151,7 @@ def test_a_folder_that_is_neither_is_refused_by_the_command(tmp_path: Path, caps
 def test_columns_without_any_figure_are_left_out(run: Path) -> None:
     entry = gather(run)
     assert column_names([entry]) == ["action", "all", "frozen", "attacker", "calls"]
-    with_bits = replace(entry.methods[0], values={"bits": Value(1.0, 1.0, 1.0)})
+    with_bits = replace(entry.methods[0], values={"bits": Spread(1.0, 1.0, 1.0)})
     assert "bits" in column_names([entry, replace(entry, methods=(with_bits,))])
 
 

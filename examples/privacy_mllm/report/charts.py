@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import zoopt_mo as zo
 from privacy_mllm.records import StepRecord
-from privacy_mllm.report.model import Entry, Value
+from privacy_mllm.report.model import Entry
 from privacy_mllm.report.scales import running_mean, thinned
 from privacy_mllm.report.svg import LEFT, RIGHT, TOP, WIDTH, Plot, element, mark_of, path_of, style_of
+from privacy_mllm.summaries import Spread
 
 TALL = 330.0
 Box = tuple[float, float, float, float]
@@ -32,8 +33,8 @@ class Point:
     number: int
     style: int
     label: str
-    leakage: Value
-    utility: Value
+    leakage: Spread
+    utility: Spread
     ours: bool = False
 
 

@@ -17,8 +17,9 @@ import zoopt_mo as zo
 from privacy_mllm.compare import Scale
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
-from privacy_mllm.report.model import BillRow, Entry, Method, Setting, Value
+from privacy_mllm.report.model import BillRow, Entry, Method, Setting
 from privacy_mllm.runs import LEDGER, Run
+from privacy_mllm.summaries import Spread
 
 Json = Mapping[str, Any]
 
@@ -175,17 +176,17 @@ def _method(name: str, rows: Sequence[Json]) -> Method:
     return Method(name, values=_values(figures), answers=_parts(rows, "answers"), attributes=_parts(rows, "attacker"))
 
 
-def _parts(rows: Sequence[Json], key: str) -> dict[str, Value]:
+def _parts(rows: Sequence[Json], key: str) -> dict[str, Spread]:
     return _values({name: [row[key].get(name) for row in rows] for name in rows[0][key]})
 
 
-def _values(figures: Mapping[str, Sequence[float | None]]) -> dict[str, Value]:
+def _values(figures: Mapping[str, Sequence[float | None]]) -> dict[str, Spread]:
     """The spread of each figure over seeds; what no seed knows is left out."""
     found = {}
     for name, over_seeds in figures.items():
         known = [value for value in over_seeds if value is not None and math.isfinite(value)]
         if known:
-            found[name] = Value(statistics.fmean(known), min(known), max(known))
+            found[name] = Spread.of(known)
     return found
 
 

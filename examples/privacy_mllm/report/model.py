@@ -6,28 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from privacy_mllm.records import StepRecord
+from privacy_mllm.summaries import Spread
 
 OURS = ("trained", "ours")
-
-
-@dataclass(frozen=True)
-class Value:
-    """A figure over seeds.
-
-    Args:
-        mean: Its mean.
-        low: Its lowest value.
-        high: Its highest value.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def half_range(self) -> float:
-        """Half of the range over seeds; 0 for one seed."""
-        return (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
@@ -42,9 +23,9 @@ class Method:
     """
 
     name: str
-    values: Mapping[str, Value]
-    answers: Mapping[str, Value]
-    attributes: Mapping[str, Value]
+    values: Mapping[str, Spread]
+    answers: Mapping[str, Spread]
+    attributes: Mapping[str, Spread]
 
     @property
     def is_ours(self) -> bool:

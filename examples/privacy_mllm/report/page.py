@@ -13,8 +13,9 @@ from markupsafe import Markup
 from privacy_mllm.records import StepRecord
 from privacy_mllm.report import charts
 from privacy_mllm.report.gather import COLUMNS, column_names
-from privacy_mllm.report.model import Entry, Example, Reply, Value
+from privacy_mllm.report.model import Entry, Example, Reply
 from privacy_mllm.report.svg import mark_of, style_of
+from privacy_mllm.summaries import Spread
 
 LEADERS = ((0.0, "privacy"), (0.5, "half"), (1.0, "utility"))
 
@@ -138,11 +139,9 @@ def _read(name: str) -> str:
     return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
 
 
-def _figure(value: Value | None) -> str:
-    """A figure of the table, with half of its range where there is one."""
-    if value is None:
-        return "-"
-    return f"{value.mean:.1f}" + (f" ±{value.half_range:.0f}" if value.high > value.low else "")
+def _figure(value: Spread | None) -> str:
+    """A figure of the table, or a dash where there is none."""
+    return "-" if value is None else str(value)
 
 
 def _share(share: float | None) -> str:
@@ -162,7 +161,7 @@ def _in_short(entry: Entry) -> str:
         return ""
     raw, control = methods.get("raw", {}), methods.get("no query", {})
     kept = _beside(ours.values["action"], [("raw", raw.get("action")), ("without asking", control.get("action"))])
-    blind = None if entry.blind is None else Value(entry.blind, entry.blind, entry.blind)
+    blind = None if entry.blind is None else Spread.of([entry.blind])
     read = _beside(ours.values["attacker"], [("raw", raw.get("attacker")), ("seeing nothing", blind)])
     return (
         f"Of 100 answers of the black box to the main question about anonymized pictures, {kept} are right. "
@@ -170,9 +169,9 @@ def _in_short(entry: Entry) -> str:
     )
 
 
-def _beside(value: Value, others: Sequence[tuple[str, Value | None]]) -> str:
-    known = [f"{name} {_figure(other)}" for name, other in others if other is not None]
-    return _figure(value) + (f" ({', '.join(known)})" if known else "")
+def _beside(value: Spread, others: Sequence[tuple[str, Spread | None]]) -> str:
+    known = [f"{name} {other}" for name, other in others if other is not None]
+    return str(value) + (f" ({', '.join(known)})" if known else "")
 
 
 def _answer_of(reply: Reply | None) -> str:
