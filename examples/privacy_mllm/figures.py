@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
 
 GRID_CLIPS = 6
 RIGHT, WRONG, OURS, PLAIN = "#1a7f37", "#b42318", "#0b5cad", "#667085"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A clip as a picture shows it.
+
+    Args:
+        frames: ``uint8 [t, 3, h, w]``.
+        text: What was said of it; empty for nothing.
+        is_good: Whether the text is green, else red.
+    """
+
+    frames: Tensor
+    text: str
+    is_good: bool
 
 
 def draw_before_after(
@@ -56,16 +72,47 @@ def draw_before_after(
     asked = [row for row, answers in enumerate(clips.answers) if question in answers]
     drawn = torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))[:GRID_CLIPS]
     rows = [asked[int(index)] for index in drawn]
-    figure, axes = _subplots(len(rows), len(methods), width=4.2 * len(methods), height=1.45 * len(rows) + 0.6)
-    for column, method in enumerate(methods):
+    accepted = [clips.answers[row][question] for row in rows]
+    columns = {}
+    for method in methods:
         shown = method.anonymize(clips.select(rows).load())
-        accepted = [clips.answers[row][question] for row in rows]
         asked_about = [Question(clip, question, right) for clip, right in zip(shown, accepted, strict=True)]
         said = [""] * len(rows) if method.name in withheld else desk.answers(asked_about, name=f"picture {method.name}")
-        for axis, frames, text, right in zip(axes[:, column], shown, said, accepted, strict=True):
-            _draw_clip(axis, frames, text, right)
-        axes[0, column].set_title(method.name, fontsize=11, fontweight="bold", pad=20)
-    figure.suptitle(f'"{question}?"', fontsize=11)
+        columns[method.name] = [
+            _answered(frames, text, right) for frames, text, right in zip(shown, said, accepted, strict=True)
+        ]
+    draw_clips(file, columns, heading=f'"{question}?"')
+
+
+def draw_clips(
+    file: Path,
+    columns: Mapping[str, Sequence[Shown]],
+    *,
+    heading: str,
+    rows: Sequence[str] = (),
+    caption: str = "",
+) -> None:
+    """Clips in a grid, what was said of each below it, in green or red.
+
+    Args:
+        file: Where the PNG goes.
+        columns: From the title of a column to its clips, as many in each.
+        heading: What stands above all.
+        rows: What stands left of each row; nothing where it is empty.
+        caption: What stands below all.
+    """
+    count = len(next(iter(columns.values())))
+    width = 4.2 * len(columns) + (2.2 if rows else 0.0)
+    figure, axes = _subplots(count, len(columns), width=width, height=1.45 * count + 0.6)
+    for column, (title, clips) in enumerate(columns.items()):
+        for axis, clip in zip(axes[:, column], clips, strict=True):
+            _draw_clip(axis, clip)
+        axes[0, column].set_title(title, fontsize=11, fontweight="bold", pad=20)
+    for axis, text in zip(axes[:, 0], rows, strict=False):
+        axis.set_ylabel(text, fontsize=9, rotation=0, ha="right", va="center", labelpad=8)
+    figure.suptitle(heading, fontsize=11)
+    if caption:
+        figure.supxlabel(caption, fontsize=9, color=PLAIN)
     _save(figure, file)
 
 
@@ -176,12 +223,16 @@ def _just_under(row: Row, other: Row) -> bool:
     return abs(row.attacker_cmap - other.attacker_cmap) < 8 and 0 < other.action - row.action < 5
 
 
-def _draw_clip(axis: Axes, frames: Tensor, said: str, accepted: tuple[str, ...]) -> None:
-    """The frames of a clip side by side, with the answer, if there is one, in green or red."""
-    axis.imshow(torch.cat(list(frames), dim=2).permute(1, 2, 0).numpy(), interpolation="nearest")
+def _answered(frames: Tensor, said: str, accepted: tuple[str, ...]) -> Shown:
+    """A clip with the answer to a question about it; a wrong one with the right one beside it."""
     right = any(same_words(said, text) for text in accepted)
-    text = said if right or not said else f"{said} (is: {accepted[0]})"
-    axis.set_xlabel(textwrap.shorten(text, 60), fontsize=9, color=RIGHT if right else WRONG)
+    return Shown(frames, said if right or not said else f"{said} (is: {accepted[0]})", right)
+
+
+def _draw_clip(axis: Axes, clip: Shown) -> None:
+    """The frames of a clip side by side, with what was said of it."""
+    axis.imshow(torch.cat(list(clip.frames), dim=2).permute(1, 2, 0).numpy(), interpolation="nearest")
+    axis.set_xlabel(textwrap.shorten(clip.text, 60), fontsize=9, color=RIGHT if clip.is_good else WRONG)
     axis.set_xticks([])
     axis.set_yticks([])
 
