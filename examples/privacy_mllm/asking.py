@@ -26,11 +26,13 @@ class Question:
         clip: ``uint8 [t, 3, h, w]``.
         text: The question.
         targets: Its right answers, which the black box does not see.
+        number: Its place among those that are asked together.
     """
 
     clip: Tensor
     text: str
     targets: Target
+    number: int = 0
 
 
 class Desk:
@@ -62,13 +64,22 @@ class Desk:
             max_failures=max_failures,
         )
 
-    def score(self, kind: str) -> Callable[[Question, Any], float]:
+    def score(
+        self, kind: str, hear: Callable[[Question, Answer], None] = lambda _question, _answer: None
+    ) -> Callable[[Question, Any], float]:
         """From a question and a kept answer to the loss of utility.
 
         Args:
             kind: Kind of :func:`privacy_mllm.utility.utility_loss`.
+            hear: Told of each answer, those that the ledger had too, in the order in which they come.
         """
-        return lambda question, kept: float(utility_loss([Answer.from_json(kept)], [question.targets], kind))
+
+        def read(question: Question, kept: Any) -> float:  # noqa: ANN401
+            answer = Answer.from_json(kept)
+            hear(question, answer)
+            return float(utility_loss([answer], [question.targets], kind))
+
+        return read
 
     def losses(self, questions: Sequence[Question], kind: str, *, name: str, step: int = 0) -> zo.Asked:
         """Losses of utility of questions that are asked beside the training.

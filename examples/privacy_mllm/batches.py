@@ -18,7 +18,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.ahead import ReadAhead
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.devices import send
-from privacy_mllm.drawing import Draw
+from privacy_mllm.drawing import Draw, draw_frames
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class StepBatches:
         self._scheduler, self._device = scheduler, device
         self._asked, self._judged = ReadAhead(pool.frames), ReadAhead(private.frames)
         self._generator = torch.Generator().manual_seed(config.seed)
+        self._more = torch.Generator().manual_seed(config.seed + 1)  # apart, for the next step's draws are looked up
         self._order = torch.empty(0, dtype=torch.long)  # clips of the pool that are still to be asked about
 
     def draw(self, *, is_last: bool) -> StepBatch:
@@ -85,9 +86,15 @@ class StepBatches:
             judged.labels(self.private.attributes, self._device),
         )
 
+    def draw_more(self) -> tuple[Tensor, Tensor]:
+        """Further pictures for the reviewer ``[p, 3, h, w]`` in [0, 1], and their attributes ``[p, k]``."""
+        frames, attributes = self.private.frames, self.private.attributes
+        return draw_frames(frames, attributes, self.config.privacy_batch, self._more, self._device)
+
     def state_dict(self) -> dict[str, Any]:
         """What the next draws depend on."""
-        return {"generator": self._generator.get_state(), "order": self._order}
+        state = {"generator": self._generator.get_state(), "order": self._order}
+        return {**state, "more": self._more.get_state()} if self.config.reviewer_refreshes else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state.
@@ -97,6 +104,8 @@ class StepBatches:
         """
         self._generator.set_state(state["generator"])
         self._order = state["order"]
+        if "more" in state:
+            self._more.set_state(state["more"])
 
     def _read_ahead(self) -> None:
         """Begin to read what the next step will draw; an adaptive schedule does not know its clips before this one."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from privacy_mllm.settings import check_choices, setting
 
 INITS = ("warm", "identity")
-ESTIMATORS = ("critical-history", "spsa", "prior-guided", "guide-gated", "guide-alone")
-"""The last two are controls of "prior-guided": the black box is asked for its loss alone, or not at all."""
+ESTIMATORS = ("critical-history", "spsa", "prior-guided", "guide-taught", "guide-gated", "guide-alone")
+"""The last two are controls: the black box is asked for its loss alone and teaches nobody, or is not asked at all."""
 SCALARIZERS = ("augmented-tchebycheff", "tchebycheff", "weighted-sum")
 UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
 SCHEDULES = ("uniform", "adaptive")
@@ -82,22 +82,25 @@ class TrainConfig:
     early_stop: bool = setting(default=False, help_text="stop when the scalarized loss falls no more than its noise")
     guide_steps: int = setting(900, "steps of the guide of 'prior-guided', a small network that answers too, at first")
     guide_refreshes: int = setting(1, "steps of the guide after each step, on what the anonymizer has become")
+    guide_lessons: int = setting(3, "steps of the guide of 'guide-taught' after each step, on the black box's answers")
+    guide_memory: int = setting(512, "answers that the taught guide remembers, each with its clip")
+    guide_lr: float = setting(0.15, "first step along a guide's gradient where it is followed, not probed")
     guide_radius: float = setting(7.5e-4, "first distance of the pair of probes along the guide's gradient")
     guide_weight: float = setting(300.0, "weight of what that pair finds; 1 is unbiased, but random pairs are longer")
     reviewer_lr: float = setting(1e-3, "step of the reviewer, which learns along (one step a step)")
+    reviewer_refreshes: int = setting(0, "further steps of the reviewer after each step, on pictures of their own")
     seed: int = setting(0, "seed of all random draws")
 
     def __post_init__(self) -> None:
         """Check what the parts that use a value do not check themselves."""
         check_choices(self)
-        for name in ("clips", "pool", "batch", "privacy_batch", "calls_per_sample", "start_steps"):
+        positive = ("clips", "pool", "batch", "privacy_batch", "calls_per_sample", "start_steps")
+        for name in (*positive, "guide_steps", "guide_memory", "guide_lr"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")
-        if self.guide_steps <= 0 or self.guide_refreshes < 0:
-            raise ValueError(
-                "`guide_steps` must be positive and `guide_refreshes` not negative, "
-                f"got {self.guide_steps} and {self.guide_refreshes}."
-            )
+        for name in ("guide_refreshes", "guide_lessons", "reviewer_refreshes"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}.")
         if not 0 <= self.question_share <= 1:
             raise ValueError(f"`question_share` must be in [0, 1], got {self.question_share}.")
         if not 0 < self.utility_weight < 1:

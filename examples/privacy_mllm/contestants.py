@@ -15,7 +15,7 @@ from privacy_mllm.methods.surrogates import Surrogate, label_clips, surrogates
 from privacy_mllm.models.attribute_network import AttributeNetwork
 
 HISTORY, GATED, ALONE = "ours, critical history", "guide, black box as gate", "guide alone"
-"""Beside prior-guided probes: the paper's estimator, and the guide without probes."""
+"""Beside an estimator that has a guide: the paper's, and the guide without probes and lessons."""
 OURS, SPSA, BOUND, CONTROL, START = "ours", "ours, SPSA", "bound: gradient known", "no query", "start"
 
 LEAST_ASKED = 0.5
@@ -66,7 +66,7 @@ class Contestants:
             SPSA: lambda seed: self._ours(SPSA, seed, estimator="spsa"),
             OURS: lambda seed: self._ours(OURS, seed),
         }
-        if self.experiment.config.estimator == "prior-guided":
+        if self.experiment.config.estimator in ("prior-guided", "guide-taught"):
             ours |= {
                 HISTORY: lambda seed: self._ours(HISTORY, seed, estimator="critical-history"),
                 GATED: lambda seed: self._ours(GATED, seed, estimator="guide-gated"),

@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoopt_mo as zo
+from privacy_mllm.asking import Question
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.drawing import Draw, show_ahead
 from privacy_mllm.methods.surrogates.action_model import ActionModel
 from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.steps import descend
 from privacy_mllm.models.batch_norm import frozen_batch_norm
+from privacy_mllm.oracles.protocol import Answer
 
 LEAST_ASKED = 0.1
 """Share of the clips that must be asked a question for the guide to learn its answers."""
@@ -97,7 +99,7 @@ class Guide:
             questions: A question for each.
             targets: Its right answers.
         """
-        by_question = self._by_question(self.network(pictures))
+        by_question = self.beliefs(pictures)
         losses = []
         for row, (question, right) in enumerate(zip(questions, targets, strict=True)):
             known = self.answers.get(question, ())
@@ -126,6 +128,17 @@ class Guide:
         self._generator.set_state(state["generator"])
         self.is_prepared = state["is_prepared"]
 
+    def hear(self, question: Question, answer: Answer) -> None:
+        """What the black box said of one of the step's clips; this guide does not listen.
+
+        Args:
+            question: The question, and the clip as it was sent.
+            answer: The answer.
+        """
+
+    def begin_step(self) -> None:
+        """What was heard since the last refresh does not count: it was of a step that was broken off."""
+
     def _learn(
         self, anonymizer: nn.Module, steps: int, schedule: torch.optim.lr_scheduler.OneCycleLR | None = None
     ) -> None:
@@ -134,24 +147,28 @@ class Guide:
         self.network.train()
         for draw, shown in zip(draws, show_ahead(frames, draws, self.device), strict=True):
             hidden = _anonymized(anonymizer, shown[:half])
-            logits = self._by_question(self.network(torch.cat([hidden, shown[half:]])))
-            descend(self._optimizer, self._error(logits, self._labels[draw.rows.to(self.device)]))
+            beliefs = self.beliefs(torch.cat([hidden, shown[half:]]))
+            descend(self._optimizer, self._error(beliefs, self._labels[draw.rows.to(self.device)]))
             if schedule is not None:
                 schedule.step()
         self.network.eval()
 
-    def _error(self, logits: Mapping[str, Tensor], labels: Tensor) -> Tensor:
+    def _error(self, beliefs: Mapping[str, Tensor], labels: Tensor) -> Tensor:
         """The cross-entropy of the questions, each as often as it is asked, of those that one of the clips has."""
         errors = [
-            weight * F.nll_loss(logits[question], labels[:, place], ignore_index=_UNKNOWN)
+            weight * F.nll_loss(beliefs[question], labels[:, place], ignore_index=_UNKNOWN)
             for place, (question, weight) in enumerate(zip(self.answers, self._weights, strict=True))
             if bool((labels[:, place] != _UNKNOWN).any())
         ]
-        return torch.stack(errors).sum() if errors else 0 * next(iter(logits.values())).sum()
+        return torch.stack(errors).sum() if errors else 0 * next(iter(beliefs.values())).sum()
 
-    def _by_question(self, logits: Tensor) -> dict[str, Tensor]:
-        """Log-probabilities of the answers ``[b, a]`` to each question."""
-        parts = logits.split([len(answers) for answers in self.answers.values()], dim=1)
+    def beliefs(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Log-probabilities of the answers ``[b, a]`` to each question.
+
+        Args:
+            pictures: Clips in [0, 1], ``[b, t, 3, h, w]``.
+        """
+        parts = self.network(pictures).split([len(answers) for answers in self.answers.values()], dim=1)
         return {question: part.log_softmax(dim=1) for question, part in zip(self.answers, parts, strict=True)}
 
 

@@ -13,10 +13,15 @@ from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.guiding import Guide, Unprobed
 from privacy_mllm.losses import PRIVACY_IDEAL
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.teaching import TaughtGuide
 from privacy_mllm.utility import check_targets
 
 REUSE_FACTOR = 4
 """How many times larger the critical history gets towards the end of the budget, with ``reuse_more``."""
+
+
+UNPROBED = ("guide-taught", "guide-gated")
+"""Estimators that follow the guide's gradient as it is; the black box is asked at the parameters alone."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,14 @@ class Asking:
 
 
 def asking(config: TrainConfig) -> Asking:
-    """What a step asks: a pair of probes of a batch, or two pairs of half a batch, one of them along the guide.
+    """What a step asks: a pair of probes of a batch, two pairs of half a batch, or a batch without a probe.
 
     Args:
         config: The settings.
     """
     if config.estimator == "prior-guided":
         return Asking(4, max(1, config.batch // 2))
-    return Asking(1 if config.estimator == "guide-gated" else 2, config.batch)
+    return Asking(1 if config.estimator in UNPROBED else 2, config.batch)
 
 
 def build_budget(limits: OracleConfig, calls: int) -> zo.Budget:
@@ -115,7 +120,7 @@ def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget
     if config.estimator == "prior-guided":
         share = config.guide_radius / config.radius
         return zo.PriorGuided(spsa, radius=lambda step: share * gains.radius_at(step), weight=config.guide_weight)
-    if config.estimator == "guide-gated":
+    if config.estimator in UNPROBED:
         return Unprobed()
     capacity: int | Callable[[int], float] = config.capacity
     if config.reuse_more:
@@ -133,17 +138,15 @@ def build_guide(config: TrainConfig, clips: Clips, device: torch.device) -> Guid
         clips: Training clips with questions.
         device: Where it computes.
     """
-    if config.estimator not in ("prior-guided", "guide-gated", "guide-alone"):
+    if config.estimator not in ("prior-guided", "guide-alone", *UNPROBED):
         return None
-    return Guide(
-        clips,
-        config.question or all_questions(clips)[0],
-        config.question_share,
-        steps=config.guide_steps,
-        refreshes=config.guide_refreshes,
-        seed=config.seed,
-        device=device,
-    )
+    asked = clips, config.question or all_questions(clips)[0], config.question_share
+    if config.estimator == "guide-taught":
+        lessons, memory = config.guide_lessons, config.guide_memory
+        return TaughtGuide(
+            *asked, steps=config.guide_steps, refreshes=lessons, seed=config.seed, device=device, memory=memory
+        )
+    return Guide(*asked, steps=config.guide_steps, refreshes=config.guide_refreshes, seed=config.seed, device=device)
 
 
 def build_scalarizer(config: TrainConfig) -> zo.Scalarizer:

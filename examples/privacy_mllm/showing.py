@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -40,7 +41,7 @@ class Showing:
         batch = self.batch
         with frozen_batch_norm(self.anonymizer):
             clips = (self._clips() * 255).round().to(torch.uint8).cpu()  # what is sent, and no more
-        return zo.Batch(map(Question, clips, batch.questions, batch.targets))
+        return zo.Batch(map(Question, clips, batch.questions, batch.targets, itertools.count()))
 
     def loss(self) -> Tensor:
         """The black box's loss where it is known, else the guide's."""

@@ -133,7 +133,10 @@ def make_start(
     if config.init == "warm":
         say("training the warm start")
         train_warm(anonymizer, reviewer, frames, attributes, steps=steps, seed=config.seed)
-    return Start(anonymizer, reviewer, raw)
+    start = Start(anonymizer, reviewer, raw)
+    for network in vars(start).values():
+        network.zero_grad()  # what follows adds to gradients
+    return start
 
 
 def load_or_make_start(

@@ -27,6 +27,7 @@ from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.method import (
+    UNPROBED,
     asking,
     build_budget,
     build_estimator,
@@ -35,6 +36,7 @@ from privacy_mllm.method import (
     check_clips,
     count_steps,
 )
+from privacy_mllm.models.batch_norm import frozen_batch_norm
 from privacy_mllm.models.factory import build_reviewer
 from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.protocol import Oracle
@@ -113,17 +115,18 @@ class Training:
     def _build(self) -> None:
         config = self.config
         gains = zo.SpallGains(lr=1.0, radius=config.radius, stability=config.stability)
-        gated = config.estimator == "guide-gated"
+        follows = config.estimator in UNPROBED
+        hear = (lambda _question, _answer: None) if self.guide is None else self.guide.hear
         self.utility = zo.BlackBox(
             render=self.showing.payloads,
             judge=self.desk.judge,
-            score=self.desk.score(config.utility_loss),
+            score=self.desk.score(config.utility_loss, hear),
             queries=self.desk.queries,
             estimator=build_estimator(config, gains, self.budget),
             prior=zo.WhiteBox(self.showing.loss) if self.guide is not None and self.ask else None,
             name="utility",
-            step_factor=config.privacy_lr if gated else config.utility_lr,  # a network's gradient is as the exact ones
-            max_norm=config.privacy_max_norm if gated else None,
+            step_factor=config.guide_lr if follows else config.utility_lr,
+            max_norm=config.privacy_max_norm if follows else None,  # a network's gradient is as the exact ones
         )
         self.privacy = zo.WhiteBox(
             self._reviewer_loss, name="privacy", step_factor=config.privacy_lr, max_norm=config.privacy_max_norm
@@ -233,6 +236,8 @@ class Training:
     def _draw(self) -> None:
         """What the step looks at."""
         self._batch = self.showing.batch = self.batches.draw(is_last=self.num_taken + 1 == self.num_steps)
+        if self.guide is not None:
+            self.guide.begin_step()
         self._paid = self.num_calls, self.utility.cost
 
     def _move(self, report: zo.StepReport) -> StepRecord:
@@ -249,7 +254,7 @@ class Training:
             self.scheduler_of_clips.tell(self._batch.rows.numpy(), losses)
         self.budget.spend(queries=self.num_calls - calls, cost=self.utility.cost - cost)
         self.trajectory.update(report.value)
-        learned = self.scheme.refresh(self._anonymized, self._batch.labels)  # on what the anonymizer showed it
+        learned = self._refresh_reviewer()
         if self.guide is not None:
             self.guide.refresh(self.anonymizer)
         record = self._record(self.num_taken, report, learned, lr)
@@ -257,11 +262,21 @@ class Training:
         self._before, self._is_moving = None, False
         return record
 
+    def _refresh_reviewer(self) -> float:
+        """The reviewer learns on what the anonymizer showed it, and on more; its loss on the first."""
+        learned = self.scheme.refresh(self._anonymized, self._batch.labels)
+        for _ in range(self.config.reviewer_refreshes):
+            pictures, labels = self.batches.draw_more()
+            with torch.no_grad(), frozen_batch_norm(self.anonymizer):
+                shown = self.anonymizer(pictures)
+            self.scheme.refresh(shown, labels)
+        return learned
+
     def _exact_utility(self) -> zo.WhiteBox:
-        """The utility of the bound, or of the guide alone, stepped along as privacy is."""
+        """The utility of the bound, or of the guide alone, whose gradient is clipped as that of privacy is."""
         config = self.config
         return zo.WhiteBox(
-            self.showing.loss, name="utility", step_factor=config.privacy_lr, max_norm=config.privacy_max_norm
+            self.showing.loss, name="utility", step_factor=config.guide_lr, max_norm=config.privacy_max_norm
         )
 
     def _build_scheme(self) -> ReviewerScheme:

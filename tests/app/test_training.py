@@ -13,6 +13,7 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import QUESTIONS, render_clips
 from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.starting import make_start
 from privacy_mllm.train import Training
 
 TINY = TrainConfig(clips=24, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0)
@@ -88,11 +89,33 @@ def test_the_reviewer_learns_along(clips: Clips) -> None:
     assert not torch.equal(zo.Parameters(training.reviewer).flat(), before)
 
 
+def test_the_reviewer_learns_further_on_pictures_of_its_own_and_nothing_else_is_drawn_otherwise(clips: Clips) -> None:
+    trainings = [Training(replace(TINY, reviewer_refreshes=count), clips, EmbeddedOracle()) for count in (0, 2)]
+    learned: list[list[torch.Tensor]] = [[], []]
+    for training, pictures in zip(trainings, learned, strict=True):
+        refresh = training.scheme.refresh
+        training.scheme.refresh = lambda shown, labels, keep=pictures, refresh=refresh: (
+            keep.append(shown.detach().clone()),
+            refresh(shown, labels),
+        )[1]
+        next(iter(training.steps()))
+    once, more = learned
+    assert (len(once), len(more)) == (1, 3)
+    assert torch.equal(once[0], more[0])
+    assert all(not torch.equal(more[0], other) for other in more[1:])
+    assert not torch.equal(more[1], more[2])
+    same, other = (zo.Parameters(training.anonymizer).flat() for training in trainings)
+    assert torch.equal(same, other)  # in its first step the anonymizer has met the same reviewer
+    frozen, taught = (zo.Parameters(training.reviewer).flat() for training in trainings)
+    assert not torch.equal(frozen, taught)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"estimator": "spsa"},
         {"estimator": "guide-gated", "guide_steps": 2, "batch": 8},
+        {"estimator": "guide-taught", "guide_steps": 2, "batch": 8},
         {"scalarizer": "tchebycheff"},
         {"scalarizer": "weighted-sum"},
         {"utility_loss": "text", "radius": 0.05},
@@ -122,13 +145,22 @@ def test_a_batch_larger_than_the_data_is_refused(clips: Clips) -> None:
         Training(replace(TINY, batch=64), clips, EmbeddedOracle())
 
 
+def test_a_start_just_made_has_no_gradients_that_a_training_would_add_to(clips: Clips) -> None:
+    start = make_start(replace(TINY, anonymizer="small-12", start_steps=2), clips)
+    parameters = [parameter for network in vars(start).values() for parameter in network.parameters()]
+    assert all(parameter.grad is None for parameter in parameters)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"init": "random"}, "`init` must be one of warm, identity, got 'random'"),
         ({"pool": 0}, "`pool` must be positive, got 0"),
         ({"calls_per_sample": -1.0}, "`calls_per_sample` must be positive, got -1.0"),
-        ({"guide_steps": 0}, "`guide_steps` must be positive and `guide_refreshes` not negative, got 0 and 1"),
+        ({"guide_steps": 0}, "`guide_steps` must be positive, got 0"),
+        ({"guide_lr": 0.0}, "`guide_lr` must be positive, got 0.0"),
+        ({"guide_lessons": -1}, "`guide_lessons` must not be negative, got -1"),
+        ({"reviewer_refreshes": -1}, "`reviewer_refreshes` must not be negative, got -1"),
         ({"utility_weight": 1.0}, r"`utility_weight` must be in \(0, 1\), got 1.0"),
     ],
 )

@@ -1,0 +1,193 @@
+"""Trainings of the flagship by each method and weight, and the methods that stand beside them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from benchmarks.ablations import Fields, Job, Row
+from benchmarks.ablations.privacy_world import experiment_with, worth, worth_of
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.experiment import Experiment
+from privacy_mllm.methods import NetworkAnonymizer, baselines
+from privacy_mllm.train import Training
+
+RUN, TUNING, FIXED = "run", "tuning", "fixed"
+TUNING_SEEDS = (1000, 1001)
+
+OURS, BOUND, NO_QUERY, START = "taught guide", "bound: gradient known", "no query", "start"
+FRONTS: Mapping[str, str] = {
+    "SPSA": "spsa",
+    "critical history": "critical-history",
+    OURS: "guide-taught",
+    BOUND: "spsa",  # its gradient is known, so nothing is estimated
+}
+"""Methods that are traced over the weights, and the estimators of their settings."""
+CONTROLS: Mapping[str, str] = {
+    "prior-guided": "prior-guided",
+    "guide, black box as gate": "guide-gated",
+    "guide alone": "guide-alone",
+}
+"""Methods at one weight."""
+STEPS = {**FRONTS, **CONTROLS}
+"""Methods with a step along a gradient of utility, which is tuned."""
+HEURISTICS = ("raw", "frame difference", "black (oracle silhouette)")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is run; part of a job's key.
+
+    Args:
+        clips: Training clips.
+        pool: Of these, those that are asked about.
+        calls: Calls for each of the pool.
+        test_clips: Clips that are judged.
+        tuning_clips: Validation clips by which steps are chosen.
+        attacker_steps: Steps of each attacker.
+        refreshes: Further steps of the reviewer in a step.
+        guide_steps: Steps of the guide before the training.
+        weights: Weights of utility.
+        control_weight: That of the methods at one weight, and of tuning.
+        factors: Steps that tuning tries, in units of the settings'.
+    """
+
+    clips: int = 1500
+    pool: int = 256
+    calls: float = 10.0
+    test_clips: int = 2500
+    tuning_clips: int = 500
+    attacker_steps: int = 200
+    refreshes: int = 4
+    guide_steps: int = TrainConfig().guide_steps
+    weights: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
+    control_weight: float = 0.2
+    factors: tuple[float, ...] = (0.3, 1.0, 3.0)
+
+
+QUICK = Extent(
+    clips=200,
+    pool=32,
+    calls=3.0,
+    test_clips=60,
+    tuning_clips=40,
+    attacker_steps=20,
+    refreshes=1,
+    guide_steps=40,
+    weights=(0.1, 0.4),
+    factors=(1.0, 3.0),
+)
+SIZES = ("clips", "pool", "calls", "attacker_steps", "refreshes", "guide_steps")
+
+
+def tuning_jobs(extent: Extent, seeds: Sequence[int] = TUNING_SEEDS) -> list[Job]:
+    """Every method at every step, on validation clips.
+
+    Args:
+        extent: How much is run.
+        seeds: Seeds that no table has.
+    """
+    return [
+        _job(method, TUNING, seed, extent, extent.tuning_clips, ("weight", extent.control_weight), ("factor", factor))
+        for seed in seeds
+        for method in STEPS
+        for factor in extent.factors
+    ]
+
+
+def chosen_factors(rows: Sequence[Row]) -> dict[str, float]:
+    """The step of each method with the most right answers less the attacker's cMAP, in the mean over tuning's seeds."""
+    gains: dict[str, dict[float, float]] = {}
+    for row in rows:
+        by_factor = gains.setdefault(row.job.method, {})
+        factor = float(row.job["factor"])
+        by_factor[factor] = by_factor.get(factor, 0.0) + row.number("utility") - row.number("attacker_cmap")
+    return {method: max(by_factor, key=by_factor.__getitem__) for method, by_factor in gains.items()}
+
+
+def jobs(extent: Extent, chosen: Mapping[str, float], num_seeds: int) -> list[Job]:
+    """What is compared, seed after seed, so that a run that is stopped has whole seeds.
+
+    Args:
+        extent: How much is run.
+        chosen: The step of each method.
+        num_seeds: How many.
+    """
+    found = [_job(name, FIXED, 0, extent, extent.test_clips) for name in (*HEURISTICS, START)]
+    for seed in range(num_seeds):
+        found.append(_job(NO_QUERY, RUN, seed, extent, extent.test_clips))
+        for method, factor in chosen.items():
+            for weight in extent.weights if method in FRONTS else (extent.control_weight,):
+                how = ("weight", weight), ("factor", factor)
+                found.append(_job(method, RUN, seed, extent, extent.test_clips, *how))
+    return found
+
+
+def _job(
+    method: str, setting: str, seed: int, extent: Extent, test_clips: int, *parameters: tuple[str, float | str]
+) -> Job:
+    sizes = [(name, getattr(extent, name)) for name in SIZES]
+    return Job(method, setting, seed, (*parameters, *sizes, ("test_clips", test_clips)))
+
+
+def make(job: Job) -> Fields:
+    """One training, or a method without one, judged."""
+    split = "validation" if job.setting == TUNING else "test"
+    sizes = int(job["clips"]), int(job["pool"]), float(job["calls"]), int(job["test_clips"])
+    experiment = experiment_with(*sizes, split)
+    if job.setting == FIXED:
+        return _fixed(job, experiment)
+    training = training_of(job, experiment)
+    with training.desk:
+        for _ in training.steps():
+            pass
+    return {**worth(job, experiment, training), "calls": training.num_calls / int(job["pool"])}
+
+
+def _fixed(job: Job, experiment: Experiment) -> Fields:
+    start = experiment.start(job.seed)
+    if job.method == START:
+        return worth_of(job, experiment, NetworkAnonymizer(start.anonymizer, START), start.reviewer)
+    return worth_of(job, experiment, next(one for one in baselines(people=True) if one.name == job.method))
+
+
+def training_of(job: Job, experiment: Experiment) -> Training:
+    """The flagship's training by a method, with a guide that is ready where it has one.
+
+    Args:
+        job: The job.
+        experiment: Its clips and black box.
+    """
+    usual, factor = experiment.config, float(dict(job.parameters).get("factor", 1.0))
+    config = replace(
+        usual,
+        reviewer_refreshes=int(job["refreshes"]),
+        guide_steps=int(job["guide_steps"]),
+        utility_weight=float(dict(job.parameters).get("weight", usual.utility_weight)),
+        utility_lr=factor * usual.utility_lr,
+        guide_lr=factor * usual.guide_lr,
+    )
+    training = replace(experiment, config=config).training(
+        job.seed,
+        estimator=STEPS.get(job.method, ""),
+        ask=job.method != NO_QUERY,
+        known=experiment.known_loss if job.method == BOUND else None,
+    )
+    _prepare(job, training)
+    return training
+
+
+_guides: dict[tuple[Any, ...], dict[str, Any]] = {}
+"""Guides of this process by kind, seed and sizes: that of a method is the same at every weight and step."""
+
+
+def _prepare(job: Job, training: Training) -> None:
+    if training.guide is None:
+        return
+    key = type(training.guide), job.seed, job["guide_steps"], job["clips"]
+    if key not in _guides:
+        training.prepare()
+        _guides[key] = copy.deepcopy(training.guide.state_dict())
+    training.guide.load_state_dict(copy.deepcopy(_guides[key]))
