@@ -13,9 +13,9 @@ import zoopt_mo as zo
 from privacy_mllm.asking import Question
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
-from privacy_mllm.data.world import QUESTIONS, render_clips
+from privacy_mllm.data.world import CANDIDATES, QUESTIONS, render_clips
 from privacy_mllm.devices import to_pictures
-from privacy_mllm.oracles.embedded import CANDIDATES, EmbeddedOracle
+from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.protocol import Answer
 from privacy_mllm.teaching import TaughtGuide
 from privacy_mllm.train import Training
@@ -97,7 +97,9 @@ def test_a_broken_off_step_teaches_nothing(clips: Clips) -> None:
 class Saying:
     """A model that says one thing of everything, with or without log-probabilities."""
 
-    name, concurrency, deterministic = "saying", None, True
+    name = "saying"
+    concurrency: int | None = None
+    deterministic = True
 
     def __init__(self, *, logprobs: bool) -> None:
         self.logprobs, self.num_calls = logprobs, 0

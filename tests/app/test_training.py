@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
@@ -93,11 +94,14 @@ def test_the_reviewer_learns_further_on_pictures_of_its_own_and_nothing_else_is_
     trainings = [Training(replace(TINY, reviewer_refreshes=count), clips, EmbeddedOracle()) for count in (0, 2)]
     learned: list[list[torch.Tensor]] = [[], []]
     for training, pictures in zip(trainings, learned, strict=True):
-        refresh = training.scheme.refresh
-        training.scheme.refresh = lambda shown, labels, keep=pictures, refresh=refresh: (
-            keep.append(shown.detach().clone()),
-            refresh(shown, labels),
-        )[1]
+        reviewer = training.reviewer
+        assert isinstance(reviewer, nn.Module)
+
+        def keep(module: nn.Module, inputs: tuple[torch.Tensor], kept: list[torch.Tensor] = pictures) -> None:
+            if module.training:  # it learns
+                kept.append(inputs[0].detach().clone())
+
+        reviewer.register_forward_pre_hook(keep)
         next(iter(training.steps()))
     once, more = learned
     assert (len(once), len(more)) == (1, 3)

@@ -1,0 +1,1 @@
+"""What a training was not shown."""
