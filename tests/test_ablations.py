@@ -59,6 +59,7 @@ def test_a_spread_is_the_median_and_an_interval_that_covers_it():
     assert 1.0 <= found.low < 3.0 < found.high <= 100.0
     assert spread([1.0, 2.0, math.inf]).text() == "2.0 (1.0 to ?)"
     assert spread([]).text() == "-"
+    assert spread([2.0]).text() == "2.0"
 
 
 def test_the_command_names_its_files_and_its_report_says_what_made_it(tmp_path):

@@ -23,8 +23,8 @@ class Spread:
 
     Args:
         median: The median.
-        low: Lower end.
-        high: Upper end.
+        low: Lower end; not a number for one seed.
+        high: Upper end; likewise.
     """
 
     median: float
@@ -32,18 +32,25 @@ class Spread:
     high: float
 
     def text(self, digits: int = 1) -> str:
-        """``median (low to high)``, or a dash where there is nothing."""
+        """``median (low to high)``, the value alone of one seed, or a dash where there is nothing."""
         if not np.isfinite(self.median):
             return "-"
+        if np.isnan(self.low):
+            return f"{self.median:.{digits}f}"
         low, high = (f"{end:.{digits}f}" if np.isfinite(end) else "?" for end in (self.low, self.high))
         return f"{self.median:.{digits}f} ({low} to {high})"
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Median and interval of one value a seed; infinite ones count as they are, as where a goal was not reached."""
+    """Median and interval of one value a seed; infinite ones count as they are, as where a goal was not reached.
+
+    The interval of one value is not a number.
+    """
     array = np.asarray(values, dtype=float)
     if not array.size or np.isnan(array).any():
         return Spread(float("nan"), float("nan"), float("nan"))
+    if array.size == 1:
+        return Spread(float(array[0]), float("nan"), float("nan"))
     drawn = np.random.default_rng(0).integers(array.size, size=(RESAMPLES, array.size))
     medians = np.median(array[drawn], axis=1)
     low, high = np.quantile(medians, [0.025, 0.975], method="nearest")
