@@ -108,7 +108,12 @@ def _figure(command: Command) -> dict[Path, str]:
 
 
 def commit() -> str:
-    """The commit of the working tree, with ``-dirty`` if it was changed since; "unknown" outside of git."""
-    line = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    found = subprocess.run(line, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    """The commit of the working tree, with ``-dirty`` if more than results changed since; "unknown" outside of git."""
+    found = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", ":/", ":(exclude,top)benchmarks/results")
+    return found + ("-dirty" if changed else "") if found else "unknown"
+
+
+def _git(*words: str) -> str:
+    line = ["git", *words]
+    return subprocess.run(line, cwd=RESULTS.parent, capture_output=True, text=True, check=False).stdout.strip()
