@@ -4,7 +4,7 @@ Two protocols: one step for all, as in the paper, and the step tuned for each me
 on validation clips that no table has. Utility is read on validation clips along the way; at the end right answers and
 a fine-tuned attacker are read on test clips. A level counts as reached only where the run's attacker reads no more at
 the end than SPSA's in the median, under the same protocol. Runs that are done are kept, so the command can be stopped
-and called again. The full form takes some 30 minutes on two cores.
+and called again. The full form takes some 20 minutes on two cores.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Every variant trains the anonymizer with one and the same step, as in the paper. Utility is read on validation clips
 along the way; at the end right answers and a fine-tuned attacker are read on test clips. The constants are changed one
 at a time, with one seed in three. Runs that are done are kept, so the command can be stopped and called again. The
-full form takes some 20 minutes on two cores.
+full form takes some 15 minutes on two cores.
 """
 
 from __future__ import annotations

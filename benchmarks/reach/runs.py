@@ -22,14 +22,12 @@ FRONTS: Mapping[str, str] = {
     "SPSA": "spsa",
     "critical history": "critical-history",
     OURS: "guide-taught",
+    "guide, black box as gate": "guide-gated",
+    "guide alone": "guide-alone",
     BOUND: "spsa",  # its gradient is known, so nothing is estimated
 }
 """Methods that are traced over the weights, and the estimators of their settings."""
-CONTROLS: Mapping[str, str] = {
-    "prior-guided": "prior-guided",
-    "guide, black box as gate": "guide-gated",
-    "guide alone": "guide-alone",
-}
+CONTROLS: Mapping[str, str] = {"prior-guided": "prior-guided"}
 """Methods at one weight."""
 STEPS = {**FRONTS, **CONTROLS}
 """Methods with a step along a gradient of utility, which is tuned."""

@@ -4,7 +4,7 @@ On the analytic fronts the first loss is a black box asked by SPSA and the secon
 is tuned on two seeds, over the same grid, and run on others. In the privacy world weights and ideal are first scanned
 for those with which both objectives lead some steps, then every scalarizer trains the anonymizer under them; it has
 three seeds where the fronts have ten. Runs that are done are kept, so the command can be stopped and called again.
-The full form takes some 25 minutes on two cores.
+The full form takes some 15 minutes on two cores.
 """
 
 from __future__ import annotations
