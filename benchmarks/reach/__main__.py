@@ -4,7 +4,8 @@ Each method trains the flagship's anonymizer over a range of weights; its right 
 reads as much as another's. The reviewer takes several steps for one of the anonymizer's, in all of them. Each method's
 step is chosen on validation clips, over the same grid, with seeds that no table has. The guide alone and the guide with
 the black box as a gate are traced too; beside them stand no query, prior-guided probes at one weight, the start, raw
-pictures, a frame difference and exact silhouettes. Runs that are done are kept, seed after seed, so the command can be stopped and called again.
+pictures, a frame difference and exact silhouettes. Runs that are done are kept, seed after seed, so the command can be
+stopped and called again.
 """
 
 from __future__ import annotations
