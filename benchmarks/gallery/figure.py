@@ -42,6 +42,7 @@ def draw(rows: Sequence[Row], figure: str, file: Path, folder: Path) -> None:
         heading=HEADINGS[figure].format(main=examples[0].subject),
         rows=[_label(figure, one, test) for one in examples],
         caption=sentence(rows, figure),
+        dpi=90,  # the pictures are in the repository
     )
 
 
