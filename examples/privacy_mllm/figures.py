@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from privacy_mllm.summaries import Summary
 
 GRID_CLIPS = 6
-DPI = 130
 RIGHT, WRONG, OURS, PLAIN = "#1a7f37", "#b42318", "#0b5cad", "#667085"
 
 
@@ -92,7 +91,6 @@ def draw_clips(
     heading: str,
     rows: Sequence[str] = (),
     caption: str = "",
-    dpi: int = DPI,
 ) -> None:
     """Clips in a grid, what was said of each below it, in green or red.
 
@@ -102,7 +100,6 @@ def draw_clips(
         heading: What stands above all.
         rows: What stands left of each row; nothing where it is empty.
         caption: What stands below all.
-        dpi: Resolution of the PNG.
     """
     count = len(next(iter(columns.values())))
     width = 4.2 * len(columns) + (2.2 if rows else 0.0)
@@ -116,7 +113,7 @@ def draw_clips(
     figure.suptitle(heading, fontsize=11)
     if caption:
         figure.supxlabel(caption, fontsize=9, color=PLAIN)
-    _save(figure, file, dpi)
+    _save(figure, file)
 
 
 def draw_losses(file: Path, records: Sequence[StepRecord]) -> None:
@@ -254,6 +251,6 @@ def _subplots(rows: int, columns: int, *, width: float, height: float) -> tuple[
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _save(figure: Figure, file: Path, dpi: int = DPI) -> None:
+def _save(figure: Figure, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=dpi)
+    figure.savefig(file, dpi=130)
