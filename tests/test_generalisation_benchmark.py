@@ -89,7 +89,7 @@ def test_the_report_has_a_line_for_every_measure_and_nothing_is_made_twice(tmp_p
         command.main(["--quick", "--workers", "1", "--results", str(tmp_path)])
     assert len(made) == len(set(made)) == 1 + 7 + 9
     text = (tmp_path / "generalisation_quick.md").read_text()
-    figures = "20.0 (20.0 to 20.0) | 25.0 (25.0 to 25.0) | 30.0 (30.0 to 30.0) | -5.0 (-5.0 to -5.0) |"
+    figures = "20.0 | 25.0 | 30.0 | -5.0 |"
     for held_out, measure in tables.lines():
         assert f"| {held_out} | {measure} | 90.0 | {figures}" in text
     assert (tmp_path / "generalisation_quick.png").stat().st_size > 1000
