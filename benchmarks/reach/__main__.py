@@ -5,7 +5,7 @@ reads as much as another's. The reviewer takes several steps for one of the anon
 step is chosen on validation clips, over the same grid, with seeds that no table has. The guide alone and the guide with
 the black box as a gate are traced too; beside them stand no query, prior-guided probes at one weight, the start, raw
 pictures, a frame difference and exact silhouettes. Runs that are done are kept, seed after seed, so the command can be
-stopped and called again.
+stopped and called again; a seed takes some 25 minutes of one core.
 """
 
 from __future__ import annotations
