@@ -6,9 +6,10 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 700}
@@ -65,3 +66,24 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def loaded_quietly(browser: Browser, file: Path) -> Iterator[Page]:
+    """A page from its file; afterwards it must have said nothing on the console and asked for nothing but itself.
+
+    Args:
+        browser: The browser.
+        file: The page.
+    """
+    said: list[str] = []
+    asked: list[str] = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(file.as_uri(), wait_until="networkidle")
+        yield page
+    assert said == []
+    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}

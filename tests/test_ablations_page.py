@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.ablations import Command, read_command, table, write_report
 from benchmarks.ablations.page import picture, to_html
-from tests.browser import CONTRASTS, DESK, NAMELESS, PHONE, WIDTHS, launched
+from tests.browser import CONTRASTS, DESK, NAMELESS, PHONE, WIDTHS, launched, loaded_quietly
 
 ROOT = Path(__file__).parents[1]
 DOC = """What a thing is worth: the paper's table 0.
@@ -141,17 +141,8 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
 
 @pytest.mark.slow
 def test_the_page_loads_without_an_error_and_asks_nobody_for_anything(browser: Browser, file: Path) -> None:
-    said: list[str] = []
-    asked: list[str] = []
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(file.as_uri(), wait_until="networkidle")
+    with loaded_quietly(browser, file) as page:
         assert page.locator("img").evaluate("image => image.naturalWidth") == 1300
-    assert said == []
-    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
 
 
 @pytest.mark.slow

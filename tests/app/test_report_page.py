@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from privacy_mllm.report import write_report
 from tests.app.report_runs import make_comparison, make_run
-from tests.browser import CONTRASTS, DESK, NAMELESS, PHONE, WIDTHS, launched
+from tests.browser import CONTRASTS, DESK, NAMELESS, PHONE, WIDTHS, launched, loaded_quietly
 
 pytestmark = pytest.mark.slow
 
@@ -42,17 +42,8 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
 
 
 def test_the_page_loads_without_an_error_and_asks_nobody_for_anything(browser: Browser, file: Path) -> None:
-    said: list[str] = []
-    asked: list[str] = []
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(file.as_uri(), wait_until="networkidle")
+    with loaded_quietly(browser, file) as page:
         assert page.evaluate("document.documentElement.classList.contains('js')")
-    assert said == []
-    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
 
 
 def test_a_request_that_were_planted_would_be_stopped_by_the_page_itself(browser: Browser, file: Path) -> None:
