@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.guiding import Guide, Unprobed
-from privacy_mllm.losses import PRIVACY_IDEAL
+from privacy_mllm.losses import PRIVACY_IDEAL, privacy_loss
+from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.factory import build_reviewer
+from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.settings import OracleConfig
+from privacy_mllm.reviewers import ReviewerScheme, build_scheme
 from privacy_mllm.teaching import TaughtGuide
 from privacy_mllm.utility import check_targets
 
@@ -162,3 +167,23 @@ def build_scalarizer(config: TrainConfig) -> zo.Scalarizer:
     if config.scalarizer == "tchebycheff":
         return zo.Tchebycheff(weights=weights, ideal=ideal, margin=config.margin)
     return zo.AugmentedTchebycheff(weights=weights, ideal=ideal, margin=config.margin, augmentation=config.augmentation)
+
+
+def build_reviewers(config: TrainConfig, reviewer: AttributeNetwork, base_rates: Tensor) -> ReviewerScheme:
+    """The reviewer, or reviewers, that judge and learn along.
+
+    Args:
+        config: The settings.
+        reviewer: The first of them.
+        base_rates: How often each attribute occurs, ``[k]``, where the networks are.
+    """
+    return build_scheme(
+        config.reviewer_scheme,
+        reviewer,
+        lambda logits: privacy_loss(logits, base_rates, config.privacy_loss),
+        lr=config.reviewer_lr,
+        fresh=lambda number: set_precision(
+            build_reviewer(config.reviewer, len(base_rates), seed=config.seed + number).to(base_rates.device),
+            config.precision,
+        ),
+    )

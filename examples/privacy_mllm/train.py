@@ -25,24 +25,21 @@ from privacy_mllm.data.clips import Clips
 from privacy_mllm.devices import device_of, repeats_exactly
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
-from privacy_mllm.losses import privacy_loss
 from privacy_mllm.method import (
     UNPROBED,
     asking,
     build_budget,
     build_estimator,
     build_guide,
+    build_reviewers,
     build_scalarizer,
     check_clips,
     count_steps,
 )
 from privacy_mllm.models.batch_norm import frozen_batch_norm
-from privacy_mllm.models.factory import build_reviewer
-from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord, measures
-from privacy_mllm.reviewers import ReviewerScheme, build_scheme
 from privacy_mllm.showing import KnownUtility, Showing
 from privacy_mllm.starting import Start, make_start
 
@@ -140,7 +137,7 @@ class Training:
         self.scalarize = zo.WeightedSum(weights=[1.0]) if alone else build_scalarizer(config)
         self.optimizer = torch.optim.SGD(self.anonymizer.parameters(), lr=1.0)
         self.scheduler = gains.scheduler(self.optimizer)
-        self.scheme = self._build_scheme()
+        self.scheme = build_reviewers(config, self.reviewer, self.base_rates)
 
     @property
     def num_calls(self) -> int:
@@ -277,19 +274,6 @@ class Training:
         config = self.config
         return zo.WhiteBox(
             self.showing.loss, name="utility", step_factor=config.guide_lr, max_norm=config.privacy_max_norm
-        )
-
-    def _build_scheme(self) -> ReviewerScheme:
-        """The reviewer, or reviewers, that judge and learn along."""
-        config, count = self.config, len(self.private.attribute_names)
-        return build_scheme(
-            config.reviewer_scheme,
-            self.reviewer,
-            lambda logits: privacy_loss(logits, self.base_rates, config.privacy_loss),
-            lr=config.reviewer_lr,
-            fresh=lambda number: set_precision(
-                build_reviewer(config.reviewer, count, seed=config.seed + number).to(self._device), config.precision
-            ),
         )
 
     def _reviewer_loss(self) -> Tensor:
