@@ -4,7 +4,6 @@ paper's figures."""
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 
 import pytest
 import torch
@@ -14,13 +13,16 @@ from benchmarks.baselines import __main__ as command
 from benchmarks.baselines import runs
 from benchmarks.baselines.printed import TABLES
 from benchmarks.baselines.tables import rows_of
-from privacy_mllm.contestants import BOUND, CONTROL, OURS, Contestants
+from privacy_mllm.config import TrainConfig
+from privacy_mllm.contestants import BOUND, CONTROL, OURS, SPSA, Contestants
 
 SMALL = runs.Extent(clips=48, pool=16, calls=4.0, test_clips=12, attacker_steps=1, surrogate_steps=1)
+CHOSEN = {OURS: (0.05, 4.0), SPSA: (0.02, 2.0)}
 
 
 def job(method, task, kind):
-    return Job(method, task, 0, (("tells", kind), *asdict(SMALL).items()))
+    sizes = [(name, getattr(SMALL, name)) for name in runs.SIZES]
+    return Job(method, task, 0, (("tells", kind), *sizes))
 
 
 def test_the_methods_are_those_of_a_comparison_and_the_papers_are_among_them():
@@ -34,7 +36,7 @@ def test_the_methods_are_those_of_a_comparison_and_the_papers_are_among_them():
 
 
 def test_every_table_has_all_seeds_of_all_methods_and_no_run_is_wanted_twice():
-    work = runs.jobs(SMALL, seeds=3)
+    work = runs.jobs(SMALL, 3, CHOSEN)
     assert len(set(work)) == len(work)
     rows = [Row(job) for job in work]
     for paper in TABLES:
@@ -42,6 +44,27 @@ def test_every_table_has_all_seeds_of_all_methods_and_no_run_is_wanted_twice():
         assert seeds == {name: [0] if name in runs.WITHOUT_CHANCE else [0, 1, 2] for name in runs.METHODS}
     times = Counter(job.method for job in work if job.seed == 0)
     assert (times[CONTROL], times[BOUND], times[OURS]) == (1, 2, 4)
+
+
+def test_only_those_who_ask_for_words_have_a_radius_and_a_step_of_their_own():
+    usual = TrainConfig()
+    for work in runs.jobs(SMALL, 1, CHOSEN):
+        config = runs.experiment_of(work).config
+        radius, step = CHOSEN[work.method] if work["tells"] == runs.TEXT else (usual.radius, 1.0)
+        assert (config.radius, config.utility_lr) == (radius, step * usual.utility_lr)
+
+
+def test_tuning_chooses_each_methods_best_on_validation_clips():
+    trials = runs.tuning_jobs(SMALL)
+    assert Counter(work.method for work in trials) == dict.fromkeys(runs.ASKING, len(SMALL.radii) * len(SMALL.steps))
+    assert {work.seed for work in trials}.isdisjoint(work.seed for work in runs.jobs(SMALL, 3, CHOSEN))
+    assert runs.experiment_of(trials[0]).test.names != runs.experiment_of(job(OURS, runs.ACTION, runs.TEXT)).test.names
+    best = {OURS: (0.15, 4.0), SPSA: (0.02, 64.0)}
+    rows = [
+        Row(work, {runs.ACTION: 60.0, "attacker_cmap": 70.0 - ((work["radius"], work["step"]) == best[work.method])})
+        for work in trials
+    ]
+    assert runs.chosen_settings(rows) == best
 
 
 @pytest.mark.parametrize(("method", "different"), [(CONTROL, 1), (BOUND, 2), (OURS, 4)])
@@ -60,6 +83,7 @@ def test_the_report_stands_beside_the_papers_and_nothing_is_made_twice(tmp_path,
         """The paper's table 1, with an attacker who reads least where the reviewer reads most."""
         made.append(job)
         answers, leakage = TABLES[0].printed.get(job.method, (50.0, 60.0))
+        answers += 5 * (job.setting == runs.TUNING and job["step"] == 16)
         read = {"frozen_cmap": leakage, "attacker_cmap": 100 - leakage, "chance": 45.0}
         of_worst = {"worst": "face", "worst_above": 73.2, "bits": 1.25, "bits_there": 6.0}
         return {runs.ACTION: answers, runs.VQA: answers / 2, "calls": 0.0, **read, **of_worst}
@@ -67,10 +91,13 @@ def test_the_report_stands_beside_the_papers_and_nothing_is_made_twice(tmp_path,
     monkeypatch.setattr(command, "make", make)
     for _ in range(2):
         command.main(["--quick", "--workers", "1", "--results", str(tmp_path)])
-    assert len(made) == len(set(made)) == len(runs.METHODS) + 1 + 2 * 3
+    assert len(made) == len(set(made)) == 2 * 2 + len(runs.METHODS) + 1 + 2 * 3
     text = (tmp_path / "baselines_quick.md").read_text()
     assert "| 1 | 1.00 | 1.00 | -1.00 | raw, ours | raw |" in text
     assert "| ours | 48.4 | 24.2 | 54.6 | 45.4 | face 73 | 1.2 | 0 | 48.4 | 54.6 |" in text
     assert "| ours | 48.4 | 24.2 | 54.6 | 45.4 | face 73 | 1.2 | 0 | 59.2 | 44.2 | 47.9 |" in text
     assert "| frame difference | 50.0 | 25.0 | 60.0 | 40.0 | face 73 | 1.2 | 0 | - | - | - |" in text
+    assert (
+        "tuning chose: ours, radius 0.05, step 16 times the settings'; ours, SPSA, radius 0.05, step 16 times" in text
+    )
     assert (tmp_path / "baselines_quick.png").stat().st_size > 1000

@@ -1,15 +1,16 @@
 """Which runs the four tables need, and one of them: a method made and judged.
 
 Answers are judged by their text, and all questions are asked, whatever a method was trained for. Task and kind of black
-box are known to the methods that ask it alone, so all others have one row for several tables.
+box are known to the methods that ask it alone, so all others have one row for several tables. Where the black box tells
+text only, those methods have a radius and a step of their own, chosen on validation clips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from benchmarks.ablations import Fields, Job
+from benchmarks.ablations import Fields, Job, Row
 from benchmarks.ablations.privacy_world import experiment_with
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.contestants import BOUND, CONTROL, OURS, SPSA, START, Contestants
@@ -39,6 +40,8 @@ LOSSES: Mapping[str, str] = {LOGPROBS: "logprob", TEXT: "text"}
 """Loss of an answer, by what the black box tells."""
 ANY = "any"
 """The task or the kind of a row that does not hang on it."""
+TUNING = "tuning"
+TUNING_SEED = 1000
 
 RAW, SILHOUETTE, FRAMES = Raw().name, Black("silhouette").name, FrameDifference().name
 PEOPLE = SelectivePrivacy(people_saliency).name
@@ -46,6 +49,8 @@ HIDDEN = (Downsample(2).name, Black("box").name, Blur("strong").name, Blur("weak
 SURROGATES = tuple(method.name for method in surrogates())
 PAPER = (RAW, *HIDDEN, *SURROGATES, PEOPLE, OURS)
 """The paper's methods, in its order."""
+ASKING = (OURS, SPSA)
+"""Those that ask the black box, where it may tell text only."""
 BESIDE = (Downsample(4).name, SelectivePrivacy().name, SILHOUETTE, FRAMES, START, CONTROL, SPSA, BOUND)
 """Other forms of them, and controls."""
 METHODS = (*PAPER, *BESIDE)
@@ -64,6 +69,8 @@ class Extent:
         test_clips: Clips that are judged.
         attacker_steps: Steps of each attacker.
         surrogate_steps: Most steps of each part of a surrogate's training; 0 for its own.
+        radii: Radii that are tried with text only.
+        steps: Steps that are tried there, in units of the settings'.
     """
 
     clips: int = 1500
@@ -72,9 +79,16 @@ class Extent:
     test_clips: int = 500
     attacker_steps: int = FINE_TUNING_STEPS
     surrogate_steps: int = 0
+    radii: tuple[float, ...] = (0.02, 0.05, 0.15)
+    steps: tuple[float, ...] = (4.0, 16.0, 64.0)
 
 
-QUICK = Extent(clips=96, pool=32, calls=4.0, test_clips=40, attacker_steps=5, surrogate_steps=3)
+QUICK = Extent(
+    clips=96, pool=32, calls=4.0, test_clips=40, attacker_steps=5, surrogate_steps=3, radii=(0.05,), steps=(4.0, 16.0)
+)
+SIZES = ("clips", "pool", "calls", "test_clips", "attacker_steps", "surrogate_steps")
+Chosen = Mapping[str, tuple[float, float]]
+"""By method the radius with text only, and the step in units of the settings'."""
 
 
 def key(method: str, task: str, kind: str) -> tuple[str, str]:
@@ -89,19 +103,61 @@ def key(method: str, task: str, kind: str) -> tuple[str, str]:
     return task if asks or method == BOUND else ANY, kind if asks else ANY
 
 
-def jobs(extent: Extent, seeds: int) -> list[Job]:
+def tuning_jobs(extent: Extent) -> list[Job]:
+    """Every method that asks, told text only, with every radius and step; by the main question, on validation clips.
+
+    Args:
+        extent: How much is run.
+    """
+    return [
+        _job(name, TUNING, TEXT, TUNING_SEED, extent, (radius, step))
+        for name in ASKING
+        for radius in extent.radii
+        for step in extent.steps
+    ]
+
+
+def chosen_settings(rows: Sequence[Row]) -> Chosen:
+    """The radius and the step of each method with the most right answers less the attacker's cMAP.
+
+    Args:
+        rows: The runs of :func:`tuning_jobs`.
+    """
+    best: dict[str, Row] = {}
+    for row in rows:
+        known = best.setdefault(row.job.method, row)
+        if _gain(row) > _gain(known):
+            best[row.job.method] = row
+    return {method: (float(row.job["radius"]), float(row.job["step"])) for method, row in best.items()}
+
+
+def _gain(row: Row) -> float:
+    return row.number(ACTION) - row.number("attacker_cmap")
+
+
+def jobs(extent: Extent, seeds: int, chosen: Chosen) -> list[Job]:
     """All runs, each once; methods that are the same for every seed have one.
 
     Args:
         extent: How much is run.
         seeds: Seeds of the others.
+        chosen: Radius and step with text only.
     """
     keys = dict.fromkeys((name, *key(name, task, kind)) for task in SHARES for kind in LOSSES for name in METHODS)
     counts = {name: 1 if name in WITHOUT_CHANCE else seeds for name in METHODS}
-    sizes = tuple(asdict(extent).items())
     return [
-        Job(name, task, seed, (("tells", kind), *sizes)) for name, task, kind in keys for seed in range(counts[name])
+        _job(name, task, kind, seed, extent, chosen[name] if kind == TEXT else None)
+        for name, task, kind in keys
+        for seed in range(counts[name])
     ]
+
+
+def _job(
+    method: str, task: str, kind: str, seed: int, extent: Extent, chosen: tuple[float, float] | None = None
+) -> Job:
+    sizes = [(name, getattr(extent, name)) for name in SIZES]
+    how = [] if chosen is None else list(zip(("radius", "step"), chosen, strict=True))
+    return Job(method, task, seed, (("tells", kind), *how, *sizes))
 
 
 def make(job: Job) -> Fields:
@@ -127,9 +183,15 @@ def make(job: Job) -> Fields:
 
 
 def experiment_of(job: Job) -> Experiment:
-    """The clips and the black box of a job, with the share of the questions and the loss that it hangs on."""
+    """The clips and the black box of a job, with the share of the questions, the loss and the settings of its own."""
     sizes = int(job["clips"]), int(job["pool"]), float(job["calls"]), int(job["test_clips"])
-    experiment = experiment_with(*sizes)
-    share = SHARES.get(job.setting, SHARES[ACTION])
-    loss = LOSSES.get(str(job["tells"]), LOSSES[LOGPROBS])
-    return replace(experiment, config=replace(experiment.config, question_share=share, utility_loss=loss))
+    experiment = experiment_with(*sizes, "validation" if job.setting == TUNING else "test")
+    usual, how = experiment.config, dict(job.parameters)
+    config = replace(
+        usual,
+        question_share=SHARES.get(job.setting, SHARES[ACTION]),
+        utility_loss=LOSSES.get(str(job["tells"]), LOSSES[LOGPROBS]),
+        radius=float(how.get("radius", usual.radius)),
+        utility_lr=float(how.get("step", 1.0)) * usual.utility_lr,
+    )
+    return replace(experiment, config=config)

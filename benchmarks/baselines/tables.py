@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 import zoopt_mo as zo
 from benchmarks.ablations import Row, spread, table
 from benchmarks.baselines.printed import TABLES, PaperTable
-from benchmarks.baselines.runs import METHODS, VQA, key
+from benchmarks.baselines.runs import METHODS, VQA, Chosen, key
 from privacy_mllm.tables import worst_of
 
 FIELDS = {"action": "action", VQA: VQA, "frozen": "frozen_cmap", "attacker": "attacker_cmap"}
@@ -40,9 +40,14 @@ def medians(mine: Mapping[str, Sequence[Row]], field: str) -> dict[str, float]:
     return {name: statistics.median(row.number(field) for row in runs) for name, runs in mine.items()}
 
 
-def tables(rows: Sequence[Row]) -> list[str]:
-    """What the columns mean, the orders, and the four tables."""
-    there = rows[0]
+def tables(rows: Sequence[Row], chosen: Chosen) -> list[str]:
+    """What the columns mean, the orders, the four tables, and what tuning chose.
+
+    Args:
+        rows: All runs.
+        chosen: Radius and step with text only.
+    """
+    there, found = rows[0], chosen.items()
     return [
         (
             "Action and VQA: right answers to the main question, and the mean over all questions. Leakage is read as "
@@ -64,6 +69,9 @@ def tables(rows: Sequence[Row]) -> list[str]:
             [order_line(rows, paper) for paper in TABLES],
         ),
         *(part for paper in TABLES for part in (f"### {paper}, beside {paper.model}", paper_table(rows, paper))),
+        "With text only, tuning chose: "
+        + "; ".join(f"{name}, radius {radius:g}, step {step:g} times the settings'" for name, (radius, step) in found)
+        + ".",
     ]
 
 
