@@ -22,6 +22,7 @@ A job that hangs on what another found (a tuned step) has it in ``parameters``: 
 from benchmarks.ablations.command import RESULTS, Command, read_command
 from benchmarks.ablations.jobs import Fields, Job, Row, kept_rows, run_jobs
 from benchmarks.ablations.output import Spread, spread, table, write_csv, write_report
+from benchmarks.ablations.parts import run_part
 
 __all__ = [
     "RESULTS",
@@ -33,6 +34,7 @@ __all__ = [
     "kept_rows",
     "read_command",
     "run_jobs",
+    "run_part",
     "spread",
     "table",
     "write_csv",

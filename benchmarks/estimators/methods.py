@@ -111,12 +111,12 @@ def search(training: Training, method: Search, budget: int) -> Iterator[int]:
         for point in points:
             place(point)
             with torch.no_grad():
-                pair = [training.showing.loss(), training.scheme.loss(training.anonymizer(batch.pictures))]
+                pair = [training.showing.loss(), training.scheme.loss(batch.judged.shown(training.anonymizer))]
                 losses.append(float(training.scalarize(torch.stack(pair))))
         method.tell(losses)
         latest.extend(zip(losses, points, strict=True))
         place(min(latest, key=lambda pair: pair[0])[1])
         with torch.no_grad():
-            shown = training.anonymizer(batch.pictures)
-        training.scheme.refresh(shown, batch.labels)
+            shown = batch.judged.shown(training.anonymizer)
+        training.scheme.refresh(shown, batch.judged.labels)
         yield calls

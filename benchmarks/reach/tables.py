@@ -3,49 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.ablations import Row, Spread, spread, table
-from benchmarks.reach.fronts import area, points_of, utility_at
-from benchmarks.reach.runs import BOUND, CONTROLS, FRONTS, HEURISTICS, NO_QUERY, START
+from benchmarks.reach.fronts import Point, area, points_of, utility_at
+from benchmarks.reach.runs import BOUND, NO_QUERY, START, Extent
 
-LEVELS = (70.0, 75.0, 80.0, 85.0)
+LEVELS = (60.0, 65.0, 70.0, 75.0, 80.0, 85.0)
 """The attacker's cMAP at which methods are compared, in percent."""
+HEADS = tuple(f"at {level:g}" for level in LEVELS)
+MEASURES = ("utility", "attacker cMAP", "frozen cMAP", "calls")
+
+Fronts = Mapping[str, Mapping[int, Sequence[Point]]]
+"""By method and seed where its trainings ended, the start among them."""
 
 
-def tables(rows: Sequence[Row], chosen: Mapping[str, float]) -> list[str]:
-    """At matched leakage, at each weight, the controls, and the steps that tuning chose.
+@dataclass(frozen=True)
+class Kind:
+    """What was run with one kind of anonymizer.
 
     Args:
+        extent: What was to be run.
         rows: The runs on test clips.
         chosen: The step of each method, in units of the settings'.
     """
-    (start,) = (row for row in rows if row.job.method == START)
-    fronts = {name: points_of([row for row in rows if row.job.method == name], start) for name in FRONTS}
+
+    extent: Extent
+    rows: Sequence[Row]
+    chosen: Mapping[str, float]
+
+    def of(self, method: str) -> list[Row]:
+        """The rows of a method."""
+        return [row for row in self.rows if row.job.method == method]
+
+    @property
+    def start(self) -> Row:
+        """The start, before any training."""
+        (row,) = self.of(START)
+        return row
+
+    @property
+    def fronts(self) -> Fronts:
+        """Of all methods that are traced."""
+        return {name: points_of(self.of(name), self.start) for name in self.extent.fronts}
+
+
+def tables(kinds: Mapping[str, Kind], heuristics: Sequence[Row]) -> list[str]:
+    """At matched leakage, then for each kind of anonymizer the share of the bound, each weight, and the controls.
+
+    Args:
+        kinds: By the anonymizer's name.
+        heuristics: What stands beside all of them.
+    """
     return [
         "### At matched leakage",
         (
             "Right answers in percent where the fine-tuned attacker reads a cMAP of so much, on each seed's front over "
             "the weights; then the area that a front dominates, in percent of all right answers without leakage."
         ),
-        table(["method", *(f"at {level:g}" for level in LEVELS), "area"], _matched_lines(fronts)),
-        (
-            f"Of what the bound gains over the start ({start.number('utility'):.1f}), the share that a method gains, "
-            "in percent, seed by seed:"
+        table(
+            ["anonymizer", "method", *HEADS, "area"],
+            [[name, *line] for name, kind in kinds.items() for line in _matched_lines(kind.fronts)],
         ),
-        table(["method", *(f"at {level:g}" for level in LEVELS)], _share_lines(fronts, start.number("utility"))),
-        "### At each weight",
-        table(["method", "weight", "utility", "attacker cMAP", "frozen cMAP", "calls"], _weight_lines(rows)),
-        "### Controls",
-        table(["method", "utility", "attacker cMAP", "frozen cMAP", "calls"], _control_lines(rows)),
+        *(part for name, kind in kinds.items() for part in _of_kind(name, kind)),
+        "### Without training",
+        table(["method", *MEASURES], [[row.job.method, *_measured([row])] for row in heuristics]),
+    ]
+
+
+def _of_kind(name: str, kind: Kind) -> list[str]:
+    start = kind.start.number("utility")
+    controls = [NO_QUERY, START, *kind.extent.controls]
+    return [
+        f"### {name}",
+        f"Of what its bound gains over its start ({start:.1f}), the share that a method gains, in percent, by seed:",
+        table(["method", *HEADS], _share_lines(kind.fronts, start)),
+        "At each weight:",
+        table(["method", "weight", *MEASURES], _weight_lines(kind)),
+        f"Controls, at a weight of {kind.extent.control_weight:g}:",
+        table(["method", *MEASURES], [[method, *_measured(kind.of(method))] for method in controls]),
         "Steps that the tuning chose, in units of the settings': "
-        + ", ".join(f"{name} {factor:g}" for name, factor in chosen.items())
+        + ", ".join(f"{method} {factor:g}" for method, factor in kind.chosen.items())
         + ".",
     ]
 
 
-def _matched_lines(fronts: Mapping[str, Mapping[int, list[tuple[float, float]]]]) -> list[list[str]]:
+def _matched_lines(fronts: Fronts) -> list[list[str]]:
     return [
         [
             name,
@@ -56,7 +101,7 @@ def _matched_lines(fronts: Mapping[str, Mapping[int, list[tuple[float, float]]]]
     ]
 
 
-def _share_lines(fronts: Mapping[str, Mapping[int, list[tuple[float, float]]]], start: float) -> list[list[str]]:
+def _share_lines(fronts: Fronts, start: float) -> list[list[str]]:
     return [
         [name, *(share_of_bound(by_seed, fronts[BOUND], level, start).text(0) for level in LEVELS)]
         for name, by_seed in fronts.items()
@@ -65,8 +110,8 @@ def _share_lines(fronts: Mapping[str, Mapping[int, list[tuple[float, float]]]], 
 
 
 def share_of_bound(
-    fronts: Mapping[int, list[tuple[float, float]]],
-    bounds: Mapping[int, list[tuple[float, float]]],
+    fronts: Mapping[int, Sequence[Point]],
+    bounds: Mapping[int, Sequence[Point]],
     level: float,
     start: float,
 ) -> Spread:
@@ -84,21 +129,12 @@ def share_of_bound(
     return spread([100 * (utility_at(points, level) - start) / gains[seed] for seed, points in fronts.items()])
 
 
-def _weight_lines(rows: Sequence[Row]) -> list[list[str]]:
-    found: dict[tuple[str, float], list[Row]] = {}
-    for row in rows:
-        if row.job.method in FRONTS:
-            found.setdefault((row.job.method, float(row.job["weight"])), []).append(row)
-    order = list(FRONTS)
+def _weight_lines(kind: Kind) -> list[list[str]]:
     return [
-        [name, f"{weight:g}", *_measured(mine)]
-        for (name, weight), mine in sorted(found.items(), key=lambda pair: (order.index(pair[0][0]), pair[0][1]))
+        [name, f"{weight:g}", *_measured([row for row in kind.of(name) if row.job["weight"] == weight])]
+        for name in kind.extent.fronts
+        for weight in kind.extent.weights
     ]
-
-
-def _control_lines(rows: Sequence[Row]) -> list[list[str]]:
-    names = [*CONTROLS, NO_QUERY, START, *HEURISTICS]
-    return [[name, *_measured([row for row in rows if row.job.method == name])] for name in names]
 
 
 def _measured(rows: Sequence[Row]) -> list[str]:

@@ -9,9 +9,9 @@ The full form takes some 15 minutes on two cores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from benchmarks.ablations import Command, Fields, Job, Row, kept_rows, read_command, run_jobs, write_csv, write_report
+from benchmarks.ablations import Command, Row, read_command, run_part, write_csv, write_report
 from benchmarks.scalarizers import analytic, world
 from benchmarks.scalarizers.figure import draw
 from benchmarks.scalarizers.tables import analytic_tables, world_tables
@@ -33,28 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run_analytic(command: Command, extent: analytic.Extent) -> list[Row]:
     """Tune, then run."""
-    tuning = _rows(command, "fronts", analytic.tuning_jobs(extent), analytic.make)
+    tuning = run_part(command, "fronts", analytic.tuning_jobs(extent), analytic.make)
     if not tuning:
         return []
-    return _rows(command, "fronts", analytic.jobs(extent, analytic.chosen_steps(tuning), command.seeds), analytic.make)
+    return run_part(
+        command, "fronts", analytic.jobs(extent, analytic.chosen_steps(tuning), command.seeds), analytic.make
+    )
 
 
 def run_world(command: Command, extent: world.Extent) -> tuple[list[Row], list[Row]]:
     """Scan, then run: the rows of both."""
-    scan = _rows(command, "world", world.scan_jobs(extent), world.make)
+    scan = run_part(command, "world", world.scan_jobs(extent), world.make)
     if not scan:
         return [], []
     jobs = world.jobs(extent, world.chosen_settings(scan), max(1, 3 * command.seeds // 10))
-    return scan, _rows(command, "world", jobs, world.make)
-
-
-def _rows(command: Command, part: str, jobs: Sequence[Job], make: Callable[[Job], Fields]) -> list[Row]:
-    """The rows of some jobs; of a part that was not asked for only if all are kept."""
-    file = command.file("_runs.jsonl")
-    if part in command.chosen:
-        return run_jobs(jobs, make, file, workers=command.workers)
-    kept = kept_rows(jobs, file)
-    return kept if len(kept) == len(jobs) else []
+    return scan, run_part(command, "world", jobs, world.make)
 
 
 if __name__ == "__main__":

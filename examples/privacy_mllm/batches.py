@@ -11,14 +11,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import zoopt_mo as zo
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.ahead import ReadAhead
 from privacy_mllm.data.clips import Clips, all_questions
+from privacy_mllm.data.lazy import Index
 from privacy_mllm.devices import send
-from privacy_mllm.drawing import Draw, draw_frames
+from privacy_mllm.drawing import Draw
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Labelled pictures, on the networks' device.
+
+    Args:
+        pictures: Single pictures, ``float32 [p, 3, h, w]`` in [0, 1], or for an anonymizer that looks at whole clips
+            these, ``[p, t, 3, h, w]``.
+        times: Of clips, the picture of each that is judged, ``long [p]``; else None.
+        labels: The attributes, ``float32 [p, k]``.
+    """
+
+    pictures: Tensor
+    times: Tensor | None
+    labels: Tensor
+
+    def shown(self, anonymizer: nn.Module) -> Tensor:
+        """What an anonymizer makes of the pictures that are judged, ``[p, 3, h, w]``.
+
+        Args:
+            anonymizer: The network.
+        """
+        shown: Tensor = anonymizer(self.pictures)
+        return shown if self.times is None else shown[torch.arange(len(shown)), self.times]
 
 
 @dataclass(frozen=True)
@@ -30,16 +56,14 @@ class StepBatch:
         frames: These clips, ``uint8 [b, t, 3, h, w]``.
         questions: A question for each.
         targets: Its right answers.
-        pictures: What the reviewer judges, ``float32 [p, 3, h, w]`` in [0, 1].
-        labels: The attributes of these, ``float32 [p, k]``.
+        judged: What the reviewer judges.
     """
 
     rows: Tensor
     frames: Tensor
     questions: list[str]
     targets: list[tuple[str, ...]]
-    pictures: Tensor
-    labels: Tensor
+    judged: Judged
 
 
 class StepBatches:
@@ -51,11 +75,20 @@ class StepBatches:
         private: The labelled clips.
         scheduler: Chooses clips by what was answered, with the schedule "adaptive".
         device: Where the networks are.
+        whole: Whether the anonymizer looks at whole clips.
     """
 
     def __init__(
-        self, config: TrainConfig, pool: Clips, private: Clips, scheduler: zo.SampleScheduler, device: torch.device
+        self,
+        config: TrainConfig,
+        pool: Clips,
+        private: Clips,
+        scheduler: zo.SampleScheduler,
+        device: torch.device,
+        *,
+        whole: bool = False,
     ) -> None:
+        self._whole = whole
         self.config, self.pool, self.private = config, pool, private
         self.question = config.question or all_questions(pool)[0]
         self._scheduler, self._device = scheduler, device
@@ -74,7 +107,7 @@ class StepBatches:
         rows = torch.from_numpy(self._scheduler.draw(self.config.batch)) if adaptive else self._next_in_turn()
         shares, judged = self._draw_shares(), self._draw_judged()
         questions = [self._choose_question(row, *pair) for row, pair in zip(rows.tolist(), shares, strict=True)]
-        frames, pictures = self._asked.take(rows), self._judged.take(judged.index)
+        frames, pictures = self._asked.take(rows), self._judged.take(self._index(judged))
         if not is_last:
             self._read_ahead()
         return StepBatch(
@@ -82,14 +115,13 @@ class StepBatches:
             send(frames, self._device),
             questions,
             [self.pool.answers[row][question] for row, question in zip(rows.tolist(), questions, strict=True)],
-            judged.show(pictures, self._device),
-            judged.labels(self.private.attributes, self._device),
+            self._judge(judged, pictures),
         )
 
-    def draw_more(self) -> tuple[Tensor, Tensor]:
-        """Further pictures for the reviewer ``[p, 3, h, w]`` in [0, 1], and their attributes ``[p, k]``."""
-        frames, attributes = self.private.frames, self.private.attributes
-        return draw_frames(frames, attributes, self.config.privacy_batch, self._more, self._device)
+    def draw_more(self) -> Judged:
+        """Further pictures for the reviewer."""
+        draw = Draw.of(self.private.frames, self.config.privacy_batch, self._more, one_frame=True)
+        return self._judge(draw, self.private.frames[self._index(draw)])
 
     def state_dict(self) -> dict[str, Any]:
         """What the next draws depend on."""
@@ -115,7 +147,7 @@ class StepBatches:
         if self.config.schedule != "adaptive":
             self._asked.expect(self._next_in_turn())
         self._draw_shares()
-        self._judged.expect(self._draw_judged().index)
+        self._judged.expect(self._index(self._draw_judged()))
         self.load_state_dict(state)
 
     def _next_in_turn(self) -> Tensor:
@@ -132,6 +164,14 @@ class StepBatches:
 
     def _draw_judged(self) -> Draw:
         return Draw.of(self.private.frames, self.config.privacy_batch, self._generator, one_frame=True)
+
+    def _index(self, draw: Draw) -> Index:
+        """What is read: the pictures themselves, or their clips."""
+        return draw.rows if self._whole else draw.index
+
+    def _judge(self, draw: Draw, read: Tensor) -> Judged:
+        times = draw.times if self._whole else None
+        return Judged(draw.show(read, self._device), times, draw.labels(self.private.attributes, self._device))
 
     def _choose_question(self, row: int, main: float, other: float) -> str:
         """The main question with its share of the queries, else one of the clip's others: untrained ones collapse."""

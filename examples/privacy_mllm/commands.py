@@ -7,11 +7,11 @@ import time
 from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from privacy_mllm import anonymizing, comparing, display, planning, probing, reporting, session
 from privacy_mllm._weights_quality import compare_weights
-from privacy_mllm.config import TrainConfig
+from privacy_mllm.config import TrainConfig, settings_of
 from privacy_mllm.data.checking import ORIGINS, check_data
 from privacy_mllm.data.folder import export_clips
 from privacy_mllm.data.world import render_clips
@@ -157,10 +157,11 @@ def _stopped(run: Run, by: str) -> int:
 
 
 def _read(kind: type[Settings], options: Namespace) -> Settings:
-    """The settings of one kind: as they were typed, else those of the preset, else the defaults."""
+    """The settings of one kind: as they were typed, else those of the preset, of the anonymizer, or the defaults."""
     preset = getattr(options, "preset", None)
     preset = None if preset == EMBEDDED else preset
-    known = {} if preset is None else load_preset(preset, options.data)
+    known: dict[str, Any] = settings_of(options.anonymizer) if kind is TrainConfig else {}
+    known |= {} if preset is None else load_preset(preset, options.data)
     typed = options.typed - {"data"} if preset else options.typed
     values = {entry.name: getattr(options, entry.name) for entry in fields(kind)}
     return kind(**{name: value if name in typed else known.get(name, value) for name, value in values.items()})

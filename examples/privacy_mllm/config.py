@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from privacy_mllm.settings import check_choices, setting
 
@@ -36,7 +37,9 @@ class TrainConfig:
     )
     question_share: float = setting(0.75, "share of queries that put the main question; the rest draw from the others")
     calls_per_sample: float = setting(15.0, "budget: black-box calls for each clip of the pool")
-    anonymizer: str = setting("small", "the network: 'small', or 'unet-W', the paper's U-Net, of width W (64)")
+    anonymizer: str = setting(
+        "small", "'small', 'motion' (what moves, 6 parameters), or 'unet-W', the paper's U-Net, of width W"
+    )
     reviewer: str = setting("small", "the reviewer's network", choices=("small", "resnet50"))
     reviewer_weights: str = setting("", "file of public weights that the reviewer starts from (torchvision, timm)")
     reviewer_scheme: str = setting(
@@ -68,6 +71,7 @@ class TrainConfig:
     augmentation: float = setting(0.05, "sigma, weight of the sum beside the maximum")
     radius: float = setting(0.005, "c_0, first distance of the probes, in units of the parameters")
     utility_lr: float = setting(2e-3, "first step along the estimated gradient")
+    utility_max_norm: float = setting(0.0, "length at which the estimated gradient is clipped; 0 for never")
     privacy_lr: float = setting(0.15, "first step along the exact gradient")
     privacy_max_norm: float = setting(1.0, "length at which the exact gradient is clipped")
     stability: float = setting(50.0, "A of Spall's gains, in steps")
@@ -98,10 +102,24 @@ class TrainConfig:
         for name in (*positive, "guide_steps", "guide_memory", "guide_lr"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}.")
-        for name in ("guide_refreshes", "guide_lessons", "reviewer_refreshes"):
+        for name in ("guide_refreshes", "guide_lessons", "reviewer_refreshes", "utility_max_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}.")
+        if self.anonymizer == "motion" and self.init != "warm":
+            raise ValueError(f'`init` must be "warm" for an anonymizer that hides as it is, got {self.init!r}.')
         if not 0 <= self.question_share <= 1:
             raise ValueError(f"`question_share` must be in [0, 1], got {self.question_share}.")
         if not 0 < self.utility_weight < 1:
             raise ValueError(f"`utility_weight` must be in (0, 1), got {self.utility_weight}.")
+
+
+def settings_of(anonymizer: str) -> dict[str, Any]:
+    """Settings that fit a kind of anonymizer where they are not the usual ones; a new dictionary.
+
+    Args:
+        anonymizer: Its name.
+    """
+    if anonymizer != "motion":
+        return {}
+    steps = {"radius": 0.15, "utility_lr": 0.15, "utility_max_norm": 1.0, "privacy_lr": 0.4, "guide_lr": 0.4}
+    return {**steps, "reviewer_refreshes": 4}

@@ -23,6 +23,7 @@ from privacy_mllm.methods.surrogates.action_model import ActionModel
 from privacy_mllm.methods.surrogates.initial import fresh
 from privacy_mllm.methods.surrogates.steps import descend
 from privacy_mllm.models.batch_norm import frozen_batch_norm
+from privacy_mllm.models.clip_network import show_clips
 from privacy_mllm.oracles.protocol import Answer
 
 LEAST_ASKED = 0.1
@@ -239,5 +240,4 @@ def _labels(clips: Clips, answers: Mapping[str, Sequence[str]]) -> Tensor:
 def _anonymized(anonymizer: nn.Module, shown: Tensor) -> Tensor:
     """The clips ``[b, t, 3, h, w]`` as the anonymizer makes them, without a gradient."""
     with torch.no_grad(), frozen_batch_norm(anonymizer):
-        pictures: Tensor = anonymizer(shown.flatten(0, 1))
-    return pictures.view(shown.shape)
+        return show_clips(anonymizer, shown)

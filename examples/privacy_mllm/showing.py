@@ -14,6 +14,7 @@ from privacy_mllm.batches import StepBatch
 from privacy_mllm.devices import device_of, to_pictures
 from privacy_mllm.guiding import Guide
 from privacy_mllm.models.batch_norm import frozen_batch_norm
+from privacy_mllm.models.clip_network import show_clips
 from privacy_mllm.utility import Target
 
 KnownUtility = Callable[[Tensor, Sequence[str], Sequence[Target]], Tensor]
@@ -54,6 +55,4 @@ class Showing:
             return self.guide.loss(self._clips(), batch.questions, batch.targets)
 
     def _clips(self) -> Tensor:
-        frames = self.batch.frames
-        pictures: Tensor = self.anonymizer(to_pictures(frames.flatten(0, 1), self._device))
-        return pictures.view(frames.shape)
+        return show_clips(self.anonymizer, to_pictures(self.batch.frames, self._device))

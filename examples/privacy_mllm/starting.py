@@ -21,10 +21,13 @@ from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import ATTRIBUTES
 from privacy_mllm.devices import check_device, device_of
+from privacy_mllm.methods.network import NetworkAnonymizer
 from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.clip_network import looks_at_clips
 from privacy_mllm.models.factory import build_anonymizer, build_reviewer
 from privacy_mllm.models.precision import precision_of, set_precision
 from privacy_mllm.models.reviewer import load_reviewer
+from privacy_mllm.reviewers.attack import FINE_TUNING_STEPS
 from privacy_mllm.reviewing import train_reviewer
 from privacy_mllm.weights import load_weights
 
@@ -92,9 +95,12 @@ def is_shipped(config: TrainConfig, clips: Clips) -> bool:
         config: The settings.
         clips: The labelled clips.
     """
-    # The package's networks have seen every place and action of the world, and no question.
-    saw_it = bool(config.hold_out) and not config.hold_out.startswith("question=")
-    return config.anonymizer == "small" and not saw_it and _is_shipped_reviewer(config, clips)
+    return config.anonymizer == "small" and not _saw_too_much(config) and _is_shipped_reviewer(config, clips)
+
+
+def _saw_too_much(config: TrainConfig) -> bool:
+    """Whether the package's networks were shown what is held out: they saw every place and action, and no question."""
+    return bool(config.hold_out) and not config.hold_out.startswith("question=")
 
 
 def build_start(config: TrainConfig, clips: Clips) -> Start:
@@ -124,18 +130,42 @@ def make_start(
     if is_shipped(config, clips):
         return _shipped(config).to(config.network_device, config.precision)
     start = build_start(config, clips) if untrained is None else untrained
-    say("training the reviewer of raw pictures")
+    raw = _train_raw(config, clips, start.reviewer, say)
+    if looks_at_clips(start.anonymizer):
+        return _start_as_it_is(config, clips, start.anonymizer, raw, say)
     frames, attributes, steps = clips.frames, clips.attributes, config.start_steps
-    raw = train_reviewer(frames, attributes, steps=steps, seed=config.seed, init=start.reviewer)
     say("training the anonymizer to keep its input")
     anonymizer = train_identity(frames, steps=steps, seed=config.seed, network=start.anonymizer)
     reviewer = copy.deepcopy(raw)
     if config.init == "warm":
         say("training the warm start")
         train_warm(anonymizer, reviewer, frames, attributes, steps=steps, seed=config.seed)
-    start = Start(anonymizer, reviewer, raw)
+    return _rested(Start(anonymizer, reviewer, raw))
+
+
+def _train_raw(config: TrainConfig, clips: Clips, untrained: AttributeNetwork, say: Say) -> AttributeNetwork:
+    """The reviewer of raw pictures, that of the package where it fits."""
+    if _is_shipped_reviewer(config, clips) and not _saw_too_much(config):
+        shipped = load_reviewer("reviewer").to(check_device(config.network_device))
+        return set_precision(shipped, config.precision)
+    say("training the reviewer of raw pictures")
+    frames, attributes = clips.frames, clips.attributes
+    return train_reviewer(frames, attributes, steps=config.start_steps, seed=config.seed, init=untrained)
+
+
+def _start_as_it_is(config: TrainConfig, clips: Clips, anonymizer: nn.Module, raw: AttributeNetwork, say: Say) -> Start:
+    """The start of an anonymizer that hides before any training; its reviewer has to learn to read it."""
+    say("training the reviewer on what the anonymizer shows")
+    frames = NetworkAnonymizer(anonymizer, config.anonymizer).anonymize(clips)
+    steps = min(FINE_TUNING_STEPS, config.start_steps)
+    reviewer = train_reviewer(frames, clips.attributes, steps=steps, seed=config.seed, init=raw)
+    return _rested(Start(anonymizer, reviewer, raw))
+
+
+def _rested(start: Start) -> Start:
+    """The same without gradients, which what follows would add to."""
     for network in vars(start).values():
-        network.zero_grad()  # what follows adds to gradients
+        network.zero_grad()
     return start
 
 

@@ -37,6 +37,7 @@ from privacy_mllm.method import (
     count_steps,
 )
 from privacy_mllm.models.batch_norm import frozen_batch_norm
+from privacy_mllm.models.clip_network import looks_at_clips
 from privacy_mllm.oracles.protocol import Oracle
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.records import StepRecord, measures
@@ -102,7 +103,8 @@ class Training:
         self.trajectory = zo.StableTrajectory()
         self.scheduler_of_clips = zo.SampleScheduler(len(self.pool), seed=config.seed)
         drawing = replace(config, batch=self._asking.clips)
-        self.batches = StepBatches(drawing, self.pool, self.private, self.scheduler_of_clips, self._device)
+        whole = looks_at_clips(self.anonymizer)
+        self.batches = StepBatches(drawing, self.pool, self.private, self.scheduler_of_clips, self._device, whole=whole)
         self.guide = build_guide(config, clips, self._device) if ask and known is None else None
         self.showing = Showing(self.anonymizer, known, self.guide)
         self._before: dict[str, Any] | None = None  # while a step is taken: the small parts before it
@@ -123,7 +125,7 @@ class Training:
             prior=zo.WhiteBox(self.showing.loss) if self.guide is not None and self.ask else None,
             name="utility",
             step_factor=config.guide_lr if follows else config.utility_lr,
-            max_norm=config.privacy_max_norm if follows else None,  # a network's gradient is as the exact ones
+            max_norm=config.privacy_max_norm if follows else config.utility_max_norm or None,
         )
         self.privacy = zo.WhiteBox(
             self._reviewer_loss, name="privacy", step_factor=config.privacy_lr, max_norm=config.privacy_max_norm
@@ -261,12 +263,12 @@ class Training:
 
     def _refresh_reviewer(self) -> float:
         """The reviewer learns on what the anonymizer showed it, and on more; its loss on the first."""
-        learned = self.scheme.refresh(self._anonymized, self._batch.labels)
+        learned = self.scheme.refresh(self._anonymized, self._batch.judged.labels)
         for _ in range(self.config.reviewer_refreshes):
-            pictures, labels = self.batches.draw_more()
+            judged = self.batches.draw_more()
             with torch.no_grad(), frozen_batch_norm(self.anonymizer):
-                shown = self.anonymizer(pictures)
-            self.scheme.refresh(shown, labels)
+                shown = judged.shown(self.anonymizer)
+            self.scheme.refresh(shown, judged.labels)
         return learned
 
     def _exact_utility(self) -> zo.WhiteBox:
@@ -278,7 +280,7 @@ class Training:
 
     def _reviewer_loss(self) -> Tensor:
         """L_Privacy of the anonymized pictures."""
-        self._anonymized = self.anonymizer(self._batch.pictures)
+        self._anonymized = self._batch.judged.shown(self.anonymizer)
         return self.scheme.loss(self._anonymized)
 
     def _record(self, step: int, report: zo.StepReport, reviewer: float, lr: float) -> StepRecord:

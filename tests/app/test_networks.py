@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import zoopt_mo as zo
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.batch_norm import frozen_batch_norm
+from privacy_mllm.models.clip_network import show_clips
 from privacy_mllm.models.factory import ANONYMIZERS, REVIEWERS, build_anonymizer, build_reviewer, restore_anonymizer
 from privacy_mllm.models.resnet import MEAN, STD, ResNet50
 from privacy_mllm.models.wide_unet import WideUNet
@@ -174,9 +175,9 @@ def test_batch_norm_thaws_layer_by_layer_also_after_an_error() -> None:
 def test_every_anonymizer_is_built_by_its_name_and_comes_back_from_its_state(name: str) -> None:
     network = build_anonymizer(name)
     assert not network.training
-    picture = _random(1, 3, 16, 16)
+    clip = _random(1, 2, 3, 16, 16)
     with torch.no_grad():
-        assert torch.equal(restore_anonymizer(network.state_dict())(picture), network(picture))
+        assert torch.equal(show_clips(restore_anonymizer(network.state_dict()), clip), show_clips(network, clip))
 
 
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
@@ -211,7 +212,7 @@ def test_the_seed_decides_the_first_weights_and_the_global_random_state_is_left_
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("unet", '`name` must be "small" or "unet-W"'),
+        ("unet", '`name` must be "small", "motion" or "unet-W"'),
         ("unet-0", "got 'unet-0'"),
         ("small-6", '`name` must have a width that is a multiple of 4, got "small-6"'),
     ],

@@ -14,6 +14,7 @@ from privacy_mllm.concurrency import Shared
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.devices import device_of, to_pictures
 from privacy_mllm.methods.pixels import check_pictures, composite, in_parts, resize, to_bytes
+from privacy_mllm.models.clip_network import looks_at_clips
 
 MAX_PIXELS = 1024 * 1024
 """Pixels that pass the network at once: the largest picture that it sees whole, or several smaller ones.
@@ -31,7 +32,7 @@ class NetworkAnonymizer:
     so. The network is run in evaluation mode, without gradients, on the device where its parameters are.
 
     Args:
-        network: Maps ``float32 [b, 3, h, w]`` in [0, 1] to the same shape and range.
+        network: Maps ``float32 [b, 3, h, w]`` in [0, 1] to the same shape and range, or whole clips.
         name: How the table calls it.
         batch_size: Frames that pass the network at once, at most.
         max_pixels: Pixels that pass the network at once, of one picture or of several: what bounds the memory,
@@ -65,22 +66,36 @@ class NetworkAnonymizer:
         check_pictures(clips.frames)
         if clips.frames.numel() == 0:
             return clips.frames
-        return self._change(clips.frames.flatten(0, 1)).view(clips.frames.shape)
+        length = clips.frames.shape[1] if self._sees_clips else 1
+        return self._change(clips.frames.flatten(0, 1), length).view(clips.frames.shape)
 
     def __call__(self, picture: Tensor, mask: Tensor | None = None) -> Tensor:
-        """One picture ``uint8 [3, h, w]`` through the network, everywhere or under the mask ``[1, h, w]``."""
+        """One picture ``uint8 [3, h, w]`` through the network, everywhere or under the mask ``[1, h, w]``.
+
+        Raises:
+            ValueError: If the network looks at whole clips.
+        """
         check_pictures(picture)
+        if self._sees_clips:
+            raise ValueError(f"`picture` must be part of a clip: {self.name} shows what moves, got a single picture.")
         return composite(picture, self._change(picture[None])[0], mask)
 
-    def _change(self, pictures: Tensor) -> Tensor:
+    @property
+    def _sees_clips(self) -> bool:
+        return looks_at_clips(self.network)
+
+    def _change(self, pictures: Tensor, length: int = 1) -> Tensor:
+        """Pictures ``[b, 3, h, w]`` through the network; a clip of so many of them is never parted."""
+        at_once = self._num_at_once(*pictures.shape[-2:])
         with self._evaluating, torch.inference_mode():
-            changed = in_parts(self._run, pictures, size=self._num_at_once(*pictures.shape[-2:]))
+            changed = in_parts(lambda part: self._run(part, length), pictures, size=max(1, at_once // length) * length)
         return changed.clone()  # Outside, so that the result is no inference tensor.
 
-    def _run(self, pictures: Tensor) -> Tensor:
+    def _run(self, pictures: Tensor, length: int) -> Tensor:
         height, width = pictures.shape[-2:]
-        seen = resize(pictures, *self._seen_size(height, width))
-        output = self.network(to_pictures(seen, device_of(self.network)))
+        seen = to_pictures(resize(pictures, *self._seen_size(height, width)), device_of(self.network))
+        clips = seen.unflatten(0, (-1, length))
+        output = self.network(clips).flatten(0, 1) if self._sees_clips else self.network(seen)
         if output.shape != seen.shape:
             raise RuntimeError(f"{self.name} turned pictures {list(seen.shape)} into {list(output.shape)}.")
         # A NaN would become an arbitrary byte, and a picture of those looks like a success.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_mllm.models.attribute_network import AttributeNetwork
+from privacy_mllm.models.motion import Motion
 from privacy_mllm.models.pretrained import load_pretrained
 from privacy_mllm.models.resnet import ResNet50
 from privacy_mllm.models.reviewer import Reviewer
@@ -26,19 +27,19 @@ _REVIEWERS: dict[str, tuple[Callable[[int], AttributeNetwork], str]] = {
 
 SMALL_WIDTH, SMALL_MULTIPLE = 12, 4
 REVIEWERS = tuple(_REVIEWERS)
-ANONYMIZERS = ("small", "unet-64", "unet-32", "unet-16", "unet-8", "unet-4")
+ANONYMIZERS = ("small", "motion", "unet-64", "unet-32", "unet-16", "unet-8", "unet-4")
 """The usual names; ``small-W`` and ``unet-W`` have any width W."""
 
 
 def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: Path | None = None) -> nn.Module:
-    """An anonymizer's network, from pictures ``[b, 3, h, w]`` in [0, 1] to pictures of the same size.
+    """An anonymizer's network, from pictures ``[b, 3, h, w]`` in [0, 1] to pictures of the same size, or from clips.
 
     A random network shows nothing of its input: warm-start it before a black box is asked, for example by
     reconstruction. The global random state is neither read nor changed.
 
     Args:
-        name: "small" (17,427 parameters) or "small-W" of width W, a multiple of 4; or "unet-W", the U-Net of the
-            paper's family at width W.
+        name: "small" (17,427 parameters) or "small-W" of width W, a multiple of 4; "unet-W", the U-Net of the
+            paper's family at width W; or "motion" (6 parameters), which looks at whole clips and is not random.
         norm: Normalisation of "unet-W": "batch", "group" or "none".
         seed: Seed of the first weights.
         weights: A file of weights that must fit.
@@ -54,13 +55,14 @@ def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: 
         >>> sum(weight.numel() for weight in build_anonymizer("unet-4").parameters())
         68343
     """
+    if name == "motion":
+        return _with_weights(Motion(), weights, "rises")
     match = re.fullmatch(r"(small|unet)(?:-([1-9]\d*))?", name)
     if match is None or name == "unet":
-        raise ValueError(f'`name` must be "small" or "unet-W" with a width W, such as "unet-64", got {name!r}.')
+        usual = '"small", "motion" or "unet-W" with a width W, such as "unet-64"'
+        raise ValueError(f"`name` must be {usual}, got {name!r}.")
     network = _seeded(seed, lambda: _anonymizer(match[1], int(match[2] or SMALL_WIDTH), norm))
-    if weights is not None and not load_pretrained(network, weights, head="out" if match[1] == "small" else "outc"):
-        raise ValueError(f"{weights} does not fit: its last layer has another shape.")
-    return network.eval()
+    return _with_weights(network, weights, "out" if match[1] == "small" else "outc")
 
 
 def build_reviewer(name: str, num_attributes: int, *, seed: int = 0, weights: Path | None = None) -> AttributeNetwork:
@@ -120,7 +122,9 @@ def restore_anonymizer(state: Mapping[str, Tensor]) -> nn.Module:
     Raises:
         ValueError: If it belongs to none of them.
     """
-    if "outer.0.weight" in state:
+    if "rises" in state:
+        network: nn.Module = Motion(len(state["rises"]))
+    elif "outer.0.weight" in state:
         network = _anonymizer("small", len(state["outer.0.weight"]), "group")
     elif "inc.0.weight" in state:
         norm = "batch" if "inc.1.running_mean" in state else "group" if "inc.1.weight" in state else "none"
@@ -131,6 +135,12 @@ def restore_anonymizer(state: Mapping[str, Tensor]) -> nn.Module:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"`state` must be that of an anonymizer: {error}") from error
+    return network.eval()
+
+
+def _with_weights(network: Network, weights: Path | None, head: str) -> Network:
+    if weights is not None and not load_pretrained(network, weights, head=head):
+        raise ValueError(f"{weights} does not fit: its last layer has another shape.")
     return network.eval()
 
 

@@ -1,0 +1,235 @@
+"""The anonymizer that shows what moves: what its steps hide, its gradients, and a training of it from end to end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter1d
+
+import zoopt_mo as zo
+from privacy_mllm import cli
+from privacy_mllm.config import TrainConfig, settings_of
+from privacy_mllm.data.clips import Clips
+from privacy_mllm.data.world import render_clips
+from privacy_mllm.devices import to_pictures
+from privacy_mllm.media.pictures import write_picture
+from privacy_mllm.methods import NetworkAnonymizer
+from privacy_mllm.models.clip_network import show_clips
+from privacy_mllm.models.factory import build_anonymizer, restore_anonymizer
+from privacy_mllm.models.motion import Motion
+from privacy_mllm.models.precision import set_precision
+from privacy_mllm.oracles.embedded import EmbeddedOracle
+from privacy_mllm.runs import Run
+from privacy_mllm.starting import make_start
+from privacy_mllm.train import Training
+
+TINY = TrainConfig(anonymizer="motion", clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0, start_steps=2)
+TINY = replace(TINY, **settings_of("motion"))
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    return render_clips("train", TINY.clips)
+
+
+def training_of(clips: Clips, config: TrainConfig = TINY) -> Training:
+    return Training(config, clips, EmbeddedOracle(), start=make_start(config, clips))
+
+
+def exact(network: Motion, clips: torch.Tensor) -> np.ndarray:
+    """The same in numpy and scipy, in double precision."""
+    values = clips.double().numpy()
+    grey = np.tensordot(np.array([0.299, 0.587, 0.114]), values, axes=(0, 2))[:, :, None]
+    pale = grey + (values - grey) / (1 + math.exp(-network.colour.item()))
+    width = math.exp(network.log_blur.item()) * min(values.shape[-2:]) / 64
+    for axis in (-1, -2):
+        pale = gaussian_filter1d(pale, width, axis=axis, mode="nearest", radius=math.ceil(3 * width))
+    difference = np.diff(pale, axis=1)
+    largest = np.abs(difference).max(axis=(1, 2, 3, 4), keepdims=True)
+    thresholds = np.cumsum(np.log1p(np.exp(network.rises.detach().double().numpy())))
+    reached = sum(np.abs(difference) / largest > threshold for threshold in thresholds)
+    shown = 0.5 + largest / 2 * np.sign(difference) * reached / len(thresholds)
+    return np.concatenate([shown[:, :1], shown], axis=1)
+
+
+@pytest.mark.parametrize("blur", [0.2, 1.3, 2.5])
+def test_it_is_the_staircase_of_the_blurred_difference(clips: Clips, blur: float) -> None:
+    network = Motion()
+    network.log_blur.data.fill_(math.log(blur))
+    pictures = to_pictures(clips.frames[:4, :, :, ::2], "cpu")  # not square
+    with torch.no_grad():
+        shown = network(pictures)
+    apart = np.abs(shown.numpy() - exact(network, pictures)) > 1e-4
+    assert apart.mean() < 1e-3  # single precision puts a few pixels on the other side of a threshold
+
+
+def test_what_hardly_moves_leaves_no_trace() -> None:
+    clip = torch.full((1, 3, 3, 32, 32), 0.4)
+    clip[0, 1, :, :16] += 0.5
+    clip[0, 1, :, 24:] += 0.09  # below the first threshold, a fifth of the largest
+    network = Motion()
+    shown = network(clip).detach()
+    assert set(shown[0, 1, :, 27:].unique().tolist()) == {0.5}
+    assert shown[0, 1, 0, 2, 2].item() == pytest.approx(0.75)
+    assert shown[0, 2, 0, 2, 2].item() == pytest.approx(0.25)
+    assert torch.equal(shown[:, 0], shown[:, 1])
+    assert len(shown.mul(1e4).round().unique()) <= 2 * len(network.thresholds) + 1
+
+
+def test_a_clip_in_which_nothing_moves_is_grey() -> None:
+    assert set(Motion()(torch.rand(1, 1, 3, 8, 8).expand(1, 4, 3, 8, 8)).unique().tolist()) == {0.5}
+
+
+def test_a_gradient_reaches_every_parameter_and_steps_are_hard(clips: Clips) -> None:
+    network = Motion()
+    pictures = to_pictures(clips.frames[:2], "cpu")
+    loss = (network(pictures) - 0.5).square().sum()
+    loss.backward()
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    assert len(gradients) == 3
+    assert all(bool((gradient != 0).all()) for gradient in gradients)
+    before = loss.item()
+    with torch.no_grad():  # a gradient of the smooth steps points where the loss of the hard ones rises
+        theta, gradient = zo.Parameters(network).flat(), torch.cat([one.flatten() for one in gradients])
+        torch.nn.utils.vector_to_parameters(theta + 0.05 * gradient / gradient.norm(), network.parameters())
+        assert (network(pictures) - 0.5).square().sum() > before
+
+
+def test_mixed_precision_changes_nothing(clips: Clips) -> None:
+    pictures = to_pictures(clips.frames[:2], "cpu")
+    rounded = set_precision(Motion(), "bfloat16")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(rounded(pictures), Motion()(pictures))
+
+
+def test_a_single_picture_is_refused(clips: Clips) -> None:
+    with pytest.raises(ValueError, match="two pictures or more"):
+        Motion()(torch.rand(2, 1, 3, 8, 8))
+    with pytest.raises(ValueError, match="`picture` must be part of a clip"):
+        NetworkAnonymizer(Motion(), "network")(clips.frames[0, 0])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 9, 64])
+def test_clips_are_never_parted(clips: Clips, batch_size: int) -> None:
+    network = Motion()
+    with torch.no_grad():
+        expected = (255 * network(to_pictures(clips.frames, "cpu"))).round().to(torch.uint8)
+    shown = NetworkAnonymizer(network, "network", batch_size=batch_size).anonymize(clips)
+    assert int((shown.int() - expected.int()).abs().max()) <= 1
+    assert (shown != expected).float().mean() < 1e-3
+
+
+def test_a_clip_that_is_too_large_is_shown_smaller(clips: Clips) -> None:
+    frames = NetworkAnonymizer(Motion(), "network", max_pixels=32 * 32).anonymize(clips)
+    assert frames.shape == clips.frames.shape
+
+
+def test_it_is_built_by_name_and_restored_from_its_weights() -> None:
+    network = build_anonymizer("motion")
+    assert isinstance(network, Motion)
+    network.log_blur.data.fill_(0.7)
+    again = restore_anonymizer(network.state_dict())
+    assert isinstance(again, Motion)
+    clip = torch.rand(1, 3, 3, 16, 16)
+    assert torch.equal(show_clips(again, clip), network(clip))
+    longer = restore_anonymizer(Motion(6).state_dict())
+    assert isinstance(longer, Motion)
+    assert len(longer.thresholds) == 6
+
+
+def test_the_reviewer_judges_a_picture_of_each_clip(clips: Clips) -> None:
+    training = training_of(clips)
+    judged = training.batches.draw(is_last=False).judged
+    assert judged.pictures.shape == (TINY.privacy_batch, 4, 3, 64, 64)
+    whole = training.anonymizer(judged.pictures)
+    assert judged.times is not None
+    times = judged.times.tolist()
+    for shown, clip, time in zip(judged.shown(training.anonymizer), whole, times, strict=True):
+        assert torch.equal(shown, clip[time])
+    assert len(set(times)) > 1
+
+
+def test_it_draws_what_a_network_of_pictures_draws(clips: Clips) -> None:
+    usual = replace(TINY, anonymizer="small")
+    mine, theirs = training_of(clips), Training(usual, clips, EmbeddedOracle())
+    for _ in range(3):
+        here, there = (one.batches.draw(is_last=False) for one in (mine, theirs))
+        assert torch.equal(here.rows, there.rows)
+        assert here.questions == there.questions
+        assert here.judged.times is not None
+        rows = torch.arange(len(here.judged.times))
+        assert torch.equal(here.judged.pictures[rows, here.judged.times], there.judged.pictures)
+        assert torch.equal(here.judged.labels, there.judged.labels)
+
+
+@pytest.mark.parametrize("estimator", ["spsa", "critical-history", "guide-taught"])
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, clips: Clips, estimator: str) -> None:
+    config = replace(TINY, estimator=estimator, guide_steps=3)
+    whole = training_of(clips, config)
+    start = zo.Parameters(whole.anonymizer).flat()
+    records = list(whole.steps())
+    assert whole.num_calls == 6 * TINY.pool
+    stopped = training_of(clips, config)
+    steps = stopped.steps()
+    for _ in range(2):
+        next(steps)
+    zo.save_checkpoint(tmp_path / "state", stopped.state_dict())
+    resumed = training_of(clips, config)
+    resumed.load_state_dict(zo.load_checkpoint(tmp_path / "state"))
+    assert [record.utility for record in resumed.steps()] == [record.utility for record in records[2:]]
+    ends = [zo.Parameters(training.anonymizer).flat() for training in (resumed, whole)]
+    assert torch.equal(*ends)
+    assert not torch.equal(ends[0], start)
+
+
+def test_an_estimated_step_has_the_length_that_the_settings_allow(clips: Clips) -> None:
+    training = training_of(clips, replace(TINY, estimator="spsa", utility_max_norm=1e-3, utility_weight=0.99))
+    before = zo.Parameters(training.anonymizer).flat()
+    record = next(training.steps())
+    assert record.i_max == 0
+    moved = float((zo.Parameters(training.anonymizer).flat() - before).norm())
+    assert moved < 2 * TINY.utility_lr * 1e-3 + TINY.privacy_lr * TINY.augmentation
+
+
+def test_stills_and_a_start_that_shows_everything_are_refused(clips: Clips) -> None:
+    stills = replace(clips, frames=clips.frames[:, :1])
+    with pytest.raises(ValueError, match="must have two pictures or more"):
+        Training(TINY, stills, EmbeddedOracle(), start=make_start(TINY, clips))
+    with pytest.raises(ValueError, match='`init` must be "warm"'):
+        replace(TINY, init="identity")
+
+
+def test_its_reviewer_begins_by_learning_to_read_it(clips: Clips) -> None:
+    said: list[str] = []
+    start = make_start(TINY, clips, said.append)
+    assert said == ["training the reviewer on what the anonymizer shows"]
+    raw, learned = (zo.Parameters(network).flat() for network in (start.raw_reviewer, start.reviewer))
+    assert not torch.equal(raw, learned)
+    assert all(parameter.grad is None for network in vars(start).values() for parameter in network.parameters())
+    held_out: list[str] = []
+    make_start(replace(TINY, hold_out="answer=indoors"), clips, held_out.append)
+    assert held_out == ["training the reviewer of raw pictures", *said]
+
+
+def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = tmp_path / "runs"
+    small = ["--clips", "16", "--pool", "8", "--batch", "4", "--calls-per-sample", "4", "--start-steps", "2"]
+    judged = ["--test-clips", "8", "--attacker-steps", "1"]
+    words = ["train", "--anonymizer", "motion", "--radius", "0.2", "--runs", str(runs), *small, *judged]
+    assert cli.main(words) == 0
+    run = Run(runs / "train")
+    settings = settings_of("motion") | {"radius": 0.2}
+    config, _ = run.read_config()
+    assert {name: getattr(config, name) for name in settings} == settings
+    assert cli.main(["evaluate", "--run", str(run.path), *judged]) == 0
+    assert cli.main(["report", str(run.path), "-o", str(tmp_path / "report.html")]) == 0
+    capsys.readouterr()
+    picture = tmp_path / "picture.png"
+    write_picture(picture, torch.zeros(3, 16, 16, dtype=torch.uint8), picture_format="PNG")
+    assert cli.main(["anonymize", str(picture), "-o", str(tmp_path / "out"), "--run", str(run.path)]) == 2
+    assert "shows what moves" in capsys.readouterr().err
