@@ -81,7 +81,7 @@ class Extent:
 
 UNET, MOTION = "U-Net", "motion"
 EXTENTS: Mapping[str, Extent] = {
-    MOTION: Extent("motion", (SPSA, HISTORY, ALONE, BOUND), (GATED,), weights=(0.02, 0.1, 0.5), control_weight=0.1),
+    MOTION: Extent("motion", (SPSA, HISTORY, ALONE, BOUND), (GATED,), weights=(0.05, 0.1, 0.5), control_weight=0.1),
     UNET: Extent(),
 }
 """By the name of the anonymizer in the tables, which is the part of the command."""
