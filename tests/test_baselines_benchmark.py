@@ -50,13 +50,14 @@ def test_only_those_who_ask_for_words_have_a_radius_and_a_step_of_their_own():
     usual = TrainConfig()
     for work in runs.jobs(SMALL, 1, CHOSEN):
         config = runs.experiment_of(work).config
-        radius, step = CHOSEN[work.method] if work["tells"] == runs.TEXT else (usual.radius, 1.0)
+        is_tuned = work["tells"] == runs.TEXT and work.method in runs.TUNED
+        radius, step = CHOSEN[work.method] if is_tuned else (usual.radius, 1.0)
         assert (config.radius, config.utility_lr) == (radius, step * usual.utility_lr)
 
 
 def test_tuning_chooses_each_methods_best_on_validation_clips():
     trials = runs.tuning_jobs(SMALL)
-    assert Counter(work.method for work in trials) == dict.fromkeys(runs.ASKING, len(SMALL.radii) * len(SMALL.steps))
+    assert Counter(work.method for work in trials) == dict.fromkeys(runs.TUNED, len(SMALL.radii) * len(SMALL.steps))
     assert {work.seed for work in trials}.isdisjoint(work.seed for work in runs.jobs(SMALL, 3, CHOSEN))
     assert runs.experiment_of(trials[0]).test.names != runs.experiment_of(job(OURS, runs.ACTION, runs.TEXT)).test.names
     best = {OURS: (0.15, 4.0), SPSA: (0.02, 64.0)}
@@ -91,7 +92,7 @@ def test_the_report_stands_beside_the_papers_and_nothing_is_made_twice(tmp_path,
     monkeypatch.setattr(command, "make", make)
     for _ in range(2):
         command.main(["--quick", "--workers", "1", "--results", str(tmp_path)])
-    assert len(made) == len(set(made)) == 2 * 2 + len(runs.METHODS) + 1 + 2 * 3
+    assert len(made) == len(set(made)) == 2 * 2 + len(runs.METHODS) + 1 + 3 * 3
     text = (tmp_path / "baselines_quick.md").read_text()
     assert "| 1 | 1.00 | 1.00 | -1.00 | raw, ours | raw |" in text
     assert "| ours | 48.4 | 24.2 | 54.6 | 45.4 | face 73 | 1.2 | 0 | 48.4 | 54.6 |" in text

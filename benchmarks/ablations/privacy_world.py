@@ -19,7 +19,7 @@ from privacy_mllm.train import Training
 
 @cache
 def experiment_with(clips: int, pool: int, calls: float, test_clips: int, split: str = "test") -> Experiment:
-    """Clips and black box, rendered once a process; the networks at the start come with the package.
+    """Clips and black box, rendered once a process; starts that do not come with the package are this process's own.
 
     Args:
         clips: Training clips.
@@ -30,7 +30,7 @@ def experiment_with(clips: int, pool: int, calls: float, test_clips: int, split:
     """
     config = TrainConfig(clips=clips, pool=pool, calls_per_sample=calls)
     train, test = load_clips("world", "train", clips), load_clips("world", split, test_clips)
-    folder = Path(tempfile.gettempdir())  # nothing is kept of an embedded black box and a shipped start
+    folder = Path(tempfile.mkdtemp(prefix="zoopt_mo_"))
     return Experiment(config, OracleConfig(), train, train, test, test, None, folder)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from benchmarks.ablations import Fields, Job, Row
 from benchmarks.ablations.privacy_world import experiment_with
 from privacy_mllm.config import TrainConfig
-from privacy_mllm.contestants import BOUND, CONTROL, OURS, SPSA, START, Contestants
+from privacy_mllm.contestants import BOUND, CONTROL, MOVES, OURS, SPSA, START, Contestants
 from privacy_mllm.data.world import QUESTIONS
 from privacy_mllm.experiment import Experiment
 from privacy_mllm.leakage import Attackers
@@ -49,9 +49,11 @@ HIDDEN = (Downsample(2).name, Black("box").name, Blur("strong").name, Blur("weak
 SURROGATES = tuple(method.name for method in surrogates())
 PAPER = (RAW, *HIDDEN, *SURROGATES, PEOPLE, OURS)
 """The paper's methods, in its order."""
-ASKING = (OURS, SPSA)
-"""Those that ask the black box, where it may tell text only."""
-BESIDE = (Downsample(4).name, SelectivePrivacy().name, SILHOUETTE, FRAMES, START, CONTROL, SPSA, BOUND)
+TUNED = (OURS, SPSA)
+"""Those that have a radius and a step of their own where the black box tells text only."""
+ASKING = (*TUNED, MOVES)
+"""Those that ask the black box."""
+BESIDE = (Downsample(4).name, SelectivePrivacy().name, SILHOUETTE, FRAMES, START, CONTROL, SPSA, MOVES, BOUND)
 """Other forms of them, and controls."""
 METHODS = (*PAPER, *BESIDE)
 WITHOUT_CHANCE = (*(method.name for method in baselines(people=True)), START)
@@ -99,7 +101,7 @@ def key(method: str, task: str, kind: str) -> tuple[str, str]:
         task: Key of ``SHARES``.
         kind: Key of ``LOSSES``.
     """
-    asks = method in (OURS, SPSA)
+    asks = method in ASKING
     return task if asks or method == BOUND else ANY, kind if asks else ANY
 
 
@@ -111,7 +113,7 @@ def tuning_jobs(extent: Extent) -> list[Job]:
     """
     return [
         _job(name, TUNING, TEXT, TUNING_SEED, extent, (radius, step))
-        for name in ASKING
+        for name in TUNED
         for radius in extent.radii
         for step in extent.steps
     ]
@@ -146,7 +148,7 @@ def jobs(extent: Extent, seeds: int, chosen: Chosen) -> list[Job]:
     keys = dict.fromkeys((name, *key(name, task, kind)) for task in SHARES for kind in LOSSES for name in METHODS)
     counts = {name: 1 if name in WITHOUT_CHANCE else seeds for name in METHODS}
     return [
-        _job(name, task, kind, seed, extent, chosen[name] if kind == TEXT else None)
+        _job(name, task, kind, seed, extent, chosen.get(name) if kind == TEXT else None)
         for name, task, kind in keys
         for seed in range(counts[name])
     ]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from benchmarks.ablations import Fields, Job, Row
@@ -187,10 +185,12 @@ def make(job: Job) -> Fields:
 
 @cache
 def _with_anonymizer(name: str, clips: int, pool: int, calls: float, test_clips: int, split: str) -> Experiment:
-    """The clips and the black box with a kind of anonymizer and its settings; its starts are this process's own."""
+    """The clips and the black box with a kind of anonymizer and its settings."""
     experiment = experiment_with(clips, pool, calls, test_clips, split)
     config = replace(experiment.config, anonymizer=name, **settings_of(name))
-    return replace(experiment, config=config, folder=Path(tempfile.mkdtemp(prefix="zoopt_mo_")))
+    folder = experiment.folder / name
+    folder.mkdir(exist_ok=True)
+    return replace(experiment, config=config, folder=folder)
 
 
 def _fixed(job: Job, experiment: Experiment) -> Fields:

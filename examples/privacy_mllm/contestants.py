@@ -17,6 +17,8 @@ from privacy_mllm.models.attribute_network import AttributeNetwork
 HISTORY, GATED, ALONE = "ours, critical history", "guide, black box as gate", "guide alone"
 """Beside an estimator that has a guide: the paper's, and the guide without probes and lessons."""
 OURS, SPSA, BOUND, CONTROL, START = "ours", "ours, SPSA", "bound: gradient known", "no query", "start"
+MOVES = "ours, what moves"
+"""The anonymizer of few parameters, by SPSA."""
 
 LEAST_ASKED = 0.5
 """Share of the training clips to which the main question must be put, for an action model to learn its answers."""
@@ -66,6 +68,8 @@ class Contestants:
             SPSA: lambda seed: self._ours(SPSA, seed, estimator="spsa"),
             OURS: lambda seed: self._ours(OURS, seed),
         }
+        if not self._is_still:
+            ours[MOVES] = lambda seed: self._ours(MOVES, seed, anonymizer="motion", estimator="spsa")
         if self.experiment.config.estimator in ("prior-guided", "guide-taught"):
             ours |= {
                 HISTORY: lambda seed: self._ours(HISTORY, seed, estimator="critical-history"),
@@ -90,12 +94,15 @@ class Contestants:
         elif self._is_still:
             names = sorted({one.name for one in surrogates()} - {one.name for one in surrogates(still=True)})
             sentences.append(f"left out: {', '.join(names)}; actions are told from single pictures")
+        if self._is_still:
+            sentences.append(f"left out: {MOVES}; there are single pictures")
         if self.experiment.known_loss is None:
             sentences.append(f"left out: {BOUND}; this black box gives no gradient")
         return sentences
 
     @property
     def _is_still(self) -> bool:
+        """Whether single pictures are asked about."""
         return self.experiment.clips.frames.shape[1] < 2
 
     @cached_property

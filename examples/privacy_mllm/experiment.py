@@ -11,7 +11,7 @@ from threading import Lock
 
 import zoopt_mo as zo
 from privacy_mllm.asking import Desk
-from privacy_mllm.config import TrainConfig
+from privacy_mllm.config import TrainConfig, settings_of
 from privacy_mllm.data.clips import Clips, all_questions
 from privacy_mllm.data.people import PeopleClips
 from privacy_mllm.data.sources import candidates_of, check_source, load_clips
@@ -147,16 +147,17 @@ class Experiment:
         """
         return nullcontext() if self.settings.kind == "embedded" else zo.Ledger(self.folder / LEDGER, run=row)
 
-    def start(self, seed: int) -> Start:
+    def start(self, seed: int, anonymizer: str = "") -> Start:
         """The networks at the start of a training; made once for each seed, and kept.
 
         Args:
             seed: Seed of the training.
+            anonymizer: Another kind of anonymizer than that of the settings.
         """
-        config = replace(self.config, seed=seed)
+        config = _with_anonymizer(replace(self.config, seed=seed), anonymizer)
         with self._starting:
             return load_or_make_start(
-                self.folder / f"start.{seed}.ckpt",
+                self.folder / f"start.{anonymizer}{'.' if anonymizer else ''}{seed}.ckpt",
                 config,
                 self.private,
                 lambda name: self.say(f"{name} (seed {seed})"),
@@ -167,6 +168,7 @@ class Experiment:
         seed: int,
         *,
         ledger: zo.Ledger | None = None,
+        anonymizer: str = "",
         estimator: str = "",
         ask: bool = True,
         known: KnownUtility | None = None,
@@ -176,18 +178,19 @@ class Experiment:
         Args:
             seed: Its seed.
             ledger: Where its answers are kept.
+            anonymizer: Another kind of anonymizer, with the settings that fit it; empty for that of the settings.
             estimator: Of the black box's gradient; empty for that of the settings.
             ask: As of :class:`Training`.
             known: As of :class:`Training`.
         """
         with self._starting:
-            config = self.method
+            config = _with_anonymizer(self.method, anonymizer)
         training = Training(
             replace(config, seed=seed, estimator=estimator or config.estimator),
             self.clips,
             self.new_oracle(for_training=True),
             private=self.private_source,
-            start=self.start(seed),
+            start=self.start(seed, anonymizer),
             ask=ask,
             known=known,
             ledger=ledger,
@@ -225,3 +228,7 @@ class Experiment:
             private_test=None if self.private_test is self.test else self.private_test,
             people=self.people,
         )
+
+
+def _with_anonymizer(config: TrainConfig, name: str) -> TrainConfig:
+    return replace(config, anonymizer=name, **settings_of(name)) if name else config

@@ -79,8 +79,8 @@ def check_clips(config: TrainConfig, clips: Clips, private: Clips) -> None:
     Raises:
         ValueError: If they do not.
     """
-    if config.anonymizer == "motion" and min(clips.frames.shape[1], private.frames.shape[1]) < 2:
-        raise ValueError("`anonymizer` 'motion' shows what moves, so clips must have two pictures or more, got stills.")
+    if config.anonymizer == "motion" and clips.frames.shape[1] < 2:
+        raise ValueError("`anonymizer` 'motion' shows what moves: clips must have two pictures or more, got stills.")
     pool = min(len(clips), config.pool)
     if pool < config.batch:
         raise ValueError(f"`batch` must be at most the number of clips asked about, {pool}, got {config.batch}.")

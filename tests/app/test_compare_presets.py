@@ -59,7 +59,7 @@ def test_all_methods_are_compared_on_the_published_files(
     assert "left out: bound: gradient known; this black box gives no gradient" in told
     assert "black (oracle silhouette), SelectivePrivacy (people); the clips do not say where people are" in told
     table = list(csv.DictReader((output / "table.csv").read_text().splitlines()))
-    assert [row["method"] for row in table] == [*PLAIN, *DETECTED, *SURROGATES, *OURS]
+    assert [row["method"] for row in table] == [*PLAIN, *DETECTED, *SURROGATES, *OURS, "ours, what moves"]
     assert [row["calls"] for row in table] == ["0.00"] * 15 + ["2.00"] * 2
     assert all(math.isfinite(float(row["attacker_mean"])) for row in table)
     about = json.loads((output / "about.json").read_text())
@@ -94,7 +94,7 @@ def test_what_makes_no_sense_is_left_out_and_named(root: Path, tmp_path: Path) -
         said.startswith("left out: all surrogates; `clips` must have at least two") for said in pictures.left_out
     )
     videos = open_experiment("hmdb51-vispr", root, tmp_path / "hmdb51").contestants
-    assert list(videos.makers) == [*PLAIN, *SURROGATES, *OURS]
+    assert list(videos.makers) == [*PLAIN, *SURROGATES, *OURS, "ours, what moves"]
     assert not any("surrogate" in said for said in videos.left_out)
 
 

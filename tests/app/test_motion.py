@@ -107,9 +107,21 @@ def test_mixed_precision_changes_nothing(clips: Clips) -> None:
         assert torch.equal(rounded(pictures), Motion()(pictures))
 
 
-def test_a_single_picture_is_refused(clips: Clips) -> None:
-    with pytest.raises(ValueError, match="two pictures or more"):
-        Motion()(torch.rand(2, 1, 3, 8, 8))
+def test_a_still_is_shown_as_a_moving_camera_sees_it(clips: Clips) -> None:
+    stills = to_pictures(clips.frames[:3, :1], "cpu")
+    moved = torch.cat([stills[..., 1:], stills[..., -1:]], dim=-1)
+    network = Motion()
+    assert torch.equal(network(stills), network(torch.cat([stills, moved], dim=1))[:, 1:])
+
+
+def test_labels_may_come_with_stills(clips: Clips) -> None:
+    private = replace(clips, frames=clips.frames[:, :1])
+    start = make_start(TINY, private)
+    training = Training(TINY, clips, EmbeddedOracle(), private=private, start=start)
+    assert next(training.steps()).calls == 2 * TINY.batch
+
+
+def test_a_single_picture_of_the_users_is_refused(clips: Clips) -> None:
     with pytest.raises(ValueError, match="`picture` must be part of a clip"):
         NetworkAnonymizer(Motion(), "network")(clips.frames[0, 0])
 

@@ -14,9 +14,10 @@ from privacy_mllm.data.lazy import LazyFrames
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.methods import Surrogate, fit_all
 from privacy_mllm.methods.surrogates import VITA, Recipe, SPAct, label_clips, train_action_model
-from privacy_mllm.methods.surrogates.bdq import Degradation, pan
+from privacy_mllm.methods.surrogates.bdq import Degradation
 from privacy_mllm.methods.surrogates.labelled import LabelledClips
 from privacy_mllm.methods.surrogates.steps import raw_reviewer
+from privacy_mllm.models.clip_network import pan
 from tests.app.small_recipes import SMALL, named
 
 ONE_SOURCE = {

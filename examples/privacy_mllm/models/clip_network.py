@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -32,3 +33,13 @@ def show_clips(anonymizer: nn.Module, clips: Tensor) -> Tensor:
         return shown
     pictures: Tensor = anonymizer(clips.flatten(0, 1))
     return pictures.view(clips.shape)
+
+
+def pan(stills: Tensor) -> Tensor:
+    """Still pictures ``[b, 1, 3, h, w]`` as clips of two frames, the second shifted to the left by 1/64 of the width.
+
+    At least by one pixel; the right border is repeated.
+    """
+    step = max(1, round(stills.shape[-1] / 64))
+    moved = torch.cat([stills[..., step:], stills[..., -1:].expand(*stills.shape[:-1], step)], dim=-1)
+    return torch.cat([stills, moved], dim=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from privacy_mllm.models.clip_network import ClipNetwork
+from privacy_mllm.models.clip_network import ClipNetwork, pan
 
 LEVELS = 4
 SLOPE = 15.0
@@ -33,9 +33,9 @@ class Motion(ClipNetwork):
 
     Reference:
         The blur, the difference and the quantisation are those of Kumawat and Nagahara, Privacy-preserving action
-        recognition via motion difference quantization, ECCV 2022, who learn the thresholds of smooth steps. Ours are
-        the grey, the learned width of the blur, and hard steps around a zone that shows nothing. Straight-through
-        gradients: Bengio, Leonard and Courville, 2013, arXiv:1308.3432.
+        recognition via motion difference quantization, ECCV 2022 (arXiv:2208.02459), who learn the thresholds of
+        smooth steps. Ours are the grey, the learned width of the blur, and hard steps around a zone that shows nothing.
+        Straight-through gradients: Bengio, Leonard and Courville, 2013 (arXiv:1308.3432).
     """
 
     def __init__(self, levels: int = LEVELS) -> None:
@@ -50,16 +50,16 @@ class Motion(ClipNetwork):
         return F.softplus(self.rises).cumsum(0)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Clips ``[b, t, 3, h, w]`` in [0, 1], two pictures or more, to the same shape and range.
+        """Clips ``[b, t, 3, h, w]`` in [0, 1] to the same shape and range.
 
-        Raises:
-            ValueError: If a clip has one picture.
+        A still picture is shown as a moving camera would see it, see :func:`pan`.
         """
-        if clips.shape[1] < 2:
-            raise ValueError("`clips` must have two pictures or more, for this anonymizer shows what moves; got 1.")
+        if clips.shape[1] == 1:
+            return self.forward(pan(clips))[:, :1]
         with torch.autocast(clips.device.type, enabled=False):  # differences of rounded pictures would be noise
-            blurred = self._blur(self._pale(clips.float()))
-            difference = blurred[:, 1:] - blurred[:, :-1]
+            values = clips.float()
+            # Difference, blur and colour are linear, so their order is free; in this one they cost least.
+            difference = self._pale(self._blur(values[:, 1:] - values[:, :-1]))
             largest = difference.abs().amax((1, 2, 3, 4), keepdim=True).clamp_min(1e-4)
             shown = 0.5 + largest / 2 * self._staircase(difference / largest)
         return torch.cat([shown[:, :1], shown], dim=1)
@@ -69,19 +69,24 @@ class Motion(ClipNetwork):
         return grey + self.colour.sigmoid() * (clips - grey)
 
     def _blur(self, clips: Tensor) -> Tensor:
-        """A Gaussian whose width is counted in 64ths of the shorter side."""
+        """A Gaussian whose width is counted in 64ths of the shorter side; the border is repeated."""
         width = self.log_blur.exp() * min(clips.shape[-2:]) / 64
-        reach = max(1, math.ceil(3 * float(width.detach())))
-        places = torch.arange(-reach, reach + 1, device=clips.device)
-        weights = torch.exp(-0.5 * (places / width) ** 2)
-        weights = weights / weights.sum()
-        planes = F.pad(clips.flatten(0, 2)[:, None], (reach,) * 4, mode="replicate")
-        return F.conv2d(F.conv2d(planes, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1)).view(clips.shape)
+        rows, columns = (_blur_matrix(size, width) for size in clips.shape[-2:])
+        return rows @ clips @ columns.T
 
     def _staircase(self, difference: Tensor) -> Tensor:
         size, levels = difference.abs(), len(self.rises)
-        stairs = torch.stack([_step(size - threshold) for threshold in self.thresholds]).sum(0)
+        stairs = sum(_step(size - threshold) for threshold in self.thresholds)
         return difference.sign() * stairs / levels
+
+
+def _blur_matrix(size: int, width: Tensor) -> Tensor:
+    """What blurs a line of so many pixels, ``[size, size]``."""
+    reach = max(1, math.ceil(3 * float(width.detach())))
+    offsets = torch.arange(-reach, reach + 1, device=width.device)
+    weights = torch.exp(-0.5 * (offsets / width) ** 2)
+    places = (torch.arange(size, device=width.device)[:, None] + offsets).clamp(0, size - 1)
+    return width.new_zeros(size, size).scatter_add(1, places, (weights / weights.sum()).expand(size, -1))
 
 
 def _step(height: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from privacy_mllm.methods.blur import gaussian_weights
 from privacy_mllm.methods.surrogates.labelled import Batch, LabelledClips
 from privacy_mllm.methods.surrogates.losses import verdict_entropy
 from privacy_mllm.methods.surrogates.steps import descend, frozen, raw_reviewer, show_both, update_reviewer
+from privacy_mllm.models.clip_network import pan
 from privacy_mllm.models.reviewer import Reviewer
 
 LEVELS = 15
@@ -38,16 +39,6 @@ def soft_quantize(values: Tensor, thresholds: Tensor, hardness: float = 5.0) -> 
     for threshold in thresholds.clamp(0, len(thresholds)).sort().values:
         stairs = stairs + torch.sigmoid(hardness * (values - threshold))
     return stairs
-
-
-def pan(stills: Tensor) -> Tensor:
-    """Still pictures ``[b, 1, 3, h, w]`` as clips of two frames, the second shifted to the left by 1/64 of the width.
-
-    At least by one pixel; the right border is repeated.
-    """
-    step = max(1, round(stills.shape[-1] / 64))
-    moved = torch.cat([stills[..., step:], stills[..., -1:].expand(*stills.shape[:-1], step)], dim=-1)
-    return torch.cat([stills, moved], dim=1)
 
 
 class Degradation(nn.Module):
