@@ -39,6 +39,11 @@ class Kind:
         return [row for row in self.rows if row.job.method == method]
 
     @property
+    def num_seeds(self) -> int:
+        """Seeds of each training."""
+        return len({row.job.seed for row in self.of(NO_QUERY)})
+
+    @property
     def start(self) -> Row:
         """The start, before any training."""
         (row,) = self.of(START)
@@ -77,7 +82,7 @@ def _of_kind(name: str, kind: Kind) -> list[str]:
     start = kind.start.number("utility")
     controls = [NO_QUERY, START, *kind.extent.controls]
     return [
-        f"### {name}",
+        f"### {name}, seeds: {kind.num_seeds}",
         f"Of what its bound gains over its start ({start:.1f}), the share that a method gains, in percent, by seed:",
         table(["method", *HEADS], _share_lines(kind.fronts, start)),
         "At each weight:",
