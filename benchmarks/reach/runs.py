@@ -79,7 +79,14 @@ class Extent:
 
 UNET, MOTION = "U-Net", "motion"
 EXTENTS: Mapping[str, Extent] = {
-    MOTION: Extent("motion", (SPSA, HISTORY, ALONE, BOUND), (GATED,), weights=(0.05, 0.1, 0.5), control_weight=0.1),
+    MOTION: Extent(
+        "motion",
+        (SPSA, HISTORY, ALONE, BOUND),
+        (GATED,),
+        weights=(0.05, 0.1, 0.5),
+        control_weight=0.1,
+        factors=(0.3, 1.0, 3.0, 10.0),
+    ),
     UNET: Extent(),
 }
 """By the name of the anonymizer in the tables, which is the part of the command."""
@@ -103,7 +110,7 @@ def quick(extent: Extent) -> Extent:
         refreshes=1,
         guide_steps=40,
         weights=(extent.weights[1], extent.weights[-1]),
-        factors=extent.factors[1:],
+        factors=extent.factors[1:3],
     )
 
 
