@@ -157,11 +157,11 @@ def _stopped(run: Run, by: str) -> int:
 
 
 def _read(kind: type[Settings], options: Namespace) -> Settings:
-    """The settings of one kind: as they were typed, else those of the preset, of the anonymizer, or the defaults."""
+    """The settings of one kind: as they were typed, else what the anonymizer needs, the preset's, or the defaults."""
     preset = getattr(options, "preset", None)
     preset = None if preset == EMBEDDED else preset
-    known: dict[str, Any] = settings_of(options.anonymizer) if kind is TrainConfig else {}
-    known |= {} if preset is None else load_preset(preset, options.data)
+    known: dict[str, Any] = {} if preset is None else load_preset(preset, options.data)
+    known |= settings_of(options.anonymizer) if kind is TrainConfig else {}
     typed = options.typed - {"data"} if preset else options.typed
     values = {entry.name: getattr(options, entry.name) for entry in fields(kind)}
     return kind(**{name: value if name in typed else known.get(name, value) for name, value in values.items()})

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 
 import zoopt_mo as zo
-from privacy_mllm import cli
+from privacy_mllm import cli, planning
 from privacy_mllm.config import TrainConfig, settings_of
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
@@ -226,6 +226,23 @@ def test_its_reviewer_begins_by_learning_to_read_it(clips: Clips) -> None:
     held_out: list[str] = []
     make_start(replace(TINY, hold_out="answer=indoors"), clips, held_out.append)
     assert held_out == ["training the reviewer of raw pictures", *said]
+
+
+@pytest.mark.parametrize("preset", [[], ["--preset", "hmdb51-vispr"]])
+def test_its_settings_go_before_those_of_a_preset_and_after_what_was_typed(
+    preset: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[TrainConfig] = []
+
+    def keep(config: TrainConfig, *_: object) -> int:
+        seen.append(config)
+        return 0
+
+    monkeypatch.setattr(planning, "run", keep)
+    words = ["train", *preset, "--anonymizer", "motion", "--utility-lr", "0.02", "--dry-run"]
+    assert cli.main(words) == 0
+    settings = settings_of("motion") | {"utility_lr": 0.02, "anonymizer": "motion"}
+    assert {name: getattr(seen[0], name) for name in settings} == settings
 
 
 def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
