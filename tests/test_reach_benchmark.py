@@ -94,7 +94,7 @@ def test_each_kind_of_anonymizer_has_its_settings_and_they_share_what_needs_no_t
     training = runs.training_of(job, runs._with_anonymizer("motion", 48, 16, 2.0, 12, "test"))
     assert isinstance(training.anonymizer, Motion)
     settings = settings_of("motion") | {"reviewer_refreshes": motion.refreshes}
-    settings |= {name: 3 * settings[name] for name in ("utility_lr", "guide_lr")}
+    settings |= {name: 3 * unit for name, unit in runs.UNITS["motion"].items()}
     assert {name: getattr(training.config, name) for name in settings} == settings
     assert training.config.utility_weight == motion.weights[0]
 

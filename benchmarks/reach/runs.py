@@ -52,7 +52,7 @@ class Extent:
         guide_steps: Steps of the guide before the training.
         weights: Weights of utility.
         control_weight: That of the methods at one weight, and of tuning.
-        factors: Steps that tuning tries, in units of the settings'.
+        factors: Steps that tuning tries, in units of the settings' or of ``UNITS``.
     """
 
     anonymizer: str = "small"
@@ -90,6 +90,13 @@ EXTENTS: Mapping[str, Extent] = {
     UNET: Extent(),
 }
 """By the name of the anonymizer in the tables, which is the part of the command."""
+
+
+UNITS: Mapping[str, Mapping[str, float]] = {
+    "small": {},
+    "motion": {"utility_lr": 0.15, "guide_lr": 0.4},
+}
+"""Steps of which tuning tries multiples, where they are not the settings'."""
 
 
 def quick(extent: Extent) -> Extent:
@@ -194,7 +201,7 @@ def make(job: Job) -> Fields:
 def _with_anonymizer(name: str, clips: int, pool: int, calls: float, test_clips: int, split: str) -> Experiment:
     """The clips and the black box with a kind of anonymizer and its settings."""
     experiment = experiment_with(clips, pool, calls, test_clips, split)
-    config = replace(experiment.config, anonymizer=name, **settings_of(name))
+    config = replace(experiment.config, anonymizer=name, **{**settings_of(name), **UNITS[name]})
     folder = experiment.folder / name
     folder.mkdir(exist_ok=True)
     return replace(experiment, config=config, folder=folder)

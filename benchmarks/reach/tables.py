@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from benchmarks.ablations import Row, Spread, spread, table
 from benchmarks.reach.fronts import Point, area, points_of, utility_at
-from benchmarks.reach.runs import BOUND, NO_QUERY, START, Extent
+from benchmarks.reach.runs import BOUND, ESTIMATORS, NO_QUERY, START, UNITS, Extent
+from privacy_mllm.config import TrainConfig
 
 LEVELS = (60.0, 65.0, 70.0, 75.0, 80.0, 85.0)
 """The attacker's cMAP at which methods are compared, in percent."""
@@ -89,10 +90,16 @@ def _of_kind(name: str, kind: Kind) -> list[str]:
         table(["method", "weight", *MEASURES], _weight_lines(kind)),
         f"Controls, at a weight of {kind.extent.control_weight:g}:",
         table(["method", *MEASURES], [[method, *_measured(kind.of(method))] for method in controls]),
-        "Steps that the tuning chose, in units of the settings': "
-        + ", ".join(f"{method} {factor:g}" for method, factor in kind.chosen.items())
-        + ".",
+        "Steps that tuning chose: " + ", ".join(_steps_of(kind)) + ".",
     ]
+
+
+def _steps_of(kind: Kind) -> list[str]:
+    """The chosen steps in words."""
+    usual = {**asdict(TrainConfig()), **UNITS[kind.extent.anonymizer]}
+    follows = {method: method == BOUND or ESTIMATORS[method].startswith("guide") for method in kind.chosen}
+    names = {method: "guide_lr" if follows[method] else "utility_lr" for method in kind.chosen}
+    return [f"{method} {factor * usual[names[method]]:g}" for method, factor in kind.chosen.items()]
 
 
 def _matched_lines(fronts: Fronts) -> list[list[str]]:

@@ -121,5 +121,5 @@ def settings_of(anonymizer: str) -> dict[str, Any]:
     """
     if anonymizer != "motion":
         return {}
-    steps = {"radius": 0.15, "utility_lr": 0.15, "utility_max_norm": 1.0, "privacy_lr": 0.4, "guide_lr": 0.4}
+    steps = {"radius": 0.15, "utility_lr": 0.45, "utility_max_norm": 1.0, "privacy_lr": 0.4, "guide_lr": 1.2}
     return {**steps, "reviewer_refreshes": 4}

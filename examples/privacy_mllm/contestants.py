@@ -18,7 +18,7 @@ HISTORY, GATED, ALONE = "ours, critical history", "guide, black box as gate", "g
 """Beside an estimator that has a guide: the paper's, and the guide without probes and lessons."""
 OURS, SPSA, BOUND, CONTROL, START = "ours", "ours, SPSA", "bound: gradient known", "no query", "start"
 MOVES = "ours, what moves"
-"""The anonymizer of few parameters, by SPSA."""
+"""The anonymizer of few parameters, by the critical history."""
 
 LEAST_ASKED = 0.5
 """Share of the training clips to which the main question must be put, for an action model to learn its answers."""
@@ -69,7 +69,7 @@ class Contestants:
             OURS: lambda seed: self._ours(OURS, seed),
         }
         if not self._is_still:
-            ours[MOVES] = lambda seed: self._ours(MOVES, seed, anonymizer="motion", estimator="spsa")
+            ours[MOVES] = lambda seed: self._ours(MOVES, seed, anonymizer="motion", estimator="critical-history")
         if self.experiment.config.estimator in ("prior-guided", "guide-taught"):
             ours |= {
                 HISTORY: lambda seed: self._ours(HISTORY, seed, estimator="critical-history"),
