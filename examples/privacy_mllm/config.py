@@ -105,12 +105,17 @@ class TrainConfig:
         for name in ("guide_refreshes", "guide_lessons", "reviewer_refreshes", "utility_max_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}.")
-        if self.anonymizer == "motion" and self.init != "warm":
+        if self.shows_motion and self.init != "warm":
             raise ValueError(f'`init` must be "warm" for an anonymizer that hides as it is, got {self.init!r}.')
         if not 0 <= self.question_share <= 1:
             raise ValueError(f"`question_share` must be in [0, 1], got {self.question_share}.")
         if not 0 < self.utility_weight < 1:
             raise ValueError(f"`utility_weight` must be in (0, 1), got {self.utility_weight}.")
+
+    @property
+    def shows_motion(self) -> bool:
+        """Whether the anonymizer looks at whole clips and shows what moves in them."""
+        return self.anonymizer == "motion"
 
 
 def settings_of(anonymizer: str) -> dict[str, Any]:
@@ -122,4 +127,4 @@ def settings_of(anonymizer: str) -> dict[str, Any]:
     if anonymizer != "motion":
         return {}
     steps = {"radius": 0.15, "utility_lr": 0.45, "utility_max_norm": 1.0, "privacy_lr": 0.4, "guide_lr": 1.2}
-    return {**steps, "reviewer_refreshes": 4}
+    return {**steps, "reviewer_refreshes": 4, "utility_weight": 0.1}

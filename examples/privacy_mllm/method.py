@@ -79,7 +79,7 @@ def check_clips(config: TrainConfig, clips: Clips, private: Clips) -> None:
     Raises:
         ValueError: If they do not.
     """
-    if config.anonymizer == "motion" and clips.frames.shape[1] < 2:
+    if config.shows_motion and clips.frames.shape[1] < 2:
         raise ValueError("`anonymizer` 'motion' shows what moves: clips must have two pictures or more, got stills.")
     pool = min(len(clips), config.pool)
     if pool < config.batch:

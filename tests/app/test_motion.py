@@ -251,6 +251,7 @@ def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest
     judged = ["--test-clips", "8", "--attacker-steps", "1"]
     words = ["train", "--anonymizer", "motion", "--radius", "0.2", "--runs", str(runs), *small, *judged]
     assert cli.main(words) == 0
+    assert "privacy-mllm anonymize" not in capsys.readouterr().out
     run = Run(runs / "train")
     settings = settings_of("motion") | {"radius": 0.2}
     config, _ = run.read_config()
