@@ -130,9 +130,11 @@ def make_start(
     if is_shipped(config, clips):
         return _shipped(config).to(config.network_device, config.precision)
     start = build_start(config, clips) if untrained is None else untrained
-    raw = _train_raw(config, clips, start.reviewer, say)
     if looks_at_clips(start.anonymizer):
+        fits = not _saw_too_much(config)
+        raw = make_raw_reviewer(config, clips, say) if fits else _train_raw(config, clips, start.reviewer, say)
         return _start_as_it_is(config, clips, start.anonymizer, raw, say)
+    raw = _train_raw(config, clips, start.reviewer, say)
     frames, attributes, steps = clips.frames, clips.attributes, config.start_steps
     say("training the anonymizer to keep its input")
     anonymizer = train_identity(frames, steps=steps, seed=config.seed, network=start.anonymizer)
@@ -144,10 +146,7 @@ def make_start(
 
 
 def _train_raw(config: TrainConfig, clips: Clips, untrained: AttributeNetwork, say: Say) -> AttributeNetwork:
-    """The reviewer of raw pictures, that of the package where it fits."""
-    if _is_shipped_reviewer(config, clips) and not _saw_too_much(config):
-        shipped = load_reviewer("reviewer").to(check_device(config.network_device))
-        return set_precision(shipped, config.precision)
+    """The reviewer of raw pictures, trained now."""
     say("training the reviewer of raw pictures")
     frames, attributes = clips.frames, clips.attributes
     return train_reviewer(frames, attributes, steps=config.start_steps, seed=config.seed, init=untrained)
@@ -202,9 +201,7 @@ def make_raw_reviewer(config: TrainConfig, clips: Clips, say: Say = lambda _name
     """
     if _is_shipped_reviewer(config, clips):
         return set_precision(load_reviewer("reviewer").to(check_device(config.network_device)), config.precision)
-    say("training the reviewer of raw pictures")
-    untrained = build_start(config, clips).reviewer
-    return train_reviewer(clips.frames, clips.attributes, steps=config.start_steps, seed=config.seed, init=untrained)
+    return _train_raw(config, clips, build_start(config, clips).reviewer, say)
 
 
 def _is_shipped_reviewer(config: TrainConfig, clips: Clips) -> bool:

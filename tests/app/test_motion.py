@@ -226,6 +226,9 @@ def test_its_reviewer_begins_by_learning_to_read_it(clips: Clips) -> None:
     held_out: list[str] = []
     make_start(replace(TINY, hold_out="answer=indoors"), clips, held_out.append)
     assert held_out == ["training the reviewer of raw pictures", *said]
+    others: list[str] = []
+    make_start(replace(TINY, anonymizer="small-8"), clips, others.append)
+    assert others[0] == "training the reviewer of raw pictures"  # all of another kind's start is made
 
 
 @pytest.mark.parametrize("preset", [[], ["--preset", "hmdb51-vispr"]])
