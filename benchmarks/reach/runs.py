@@ -93,7 +93,7 @@ EXTENTS: Mapping[str, Extent] = {
 
 
 UNITS: Mapping[str, Mapping[str, float]] = {
-    "small": {},
+    "small": {"guide_lr": 0.15},
     "motion": {"utility_lr": 0.15, "guide_lr": 0.4},
 }
 """Steps of which tuning tries multiples, where they are not the settings'."""

@@ -88,7 +88,7 @@ class TrainConfig:
     guide_refreshes: int = setting(1, "steps of the guide after each step, on what the anonymizer has become")
     guide_lessons: int = setting(3, "steps of the guide of 'guide-taught' after each step, on the black box's answers")
     guide_memory: int = setting(512, "answers that the taught guide remembers, each with its clip")
-    guide_lr: float = setting(0.15, "first step along a gradient that is followed, a guide's or the bound's")
+    guide_lr: float = setting(0.45, "first step along a gradient that is followed, a guide's or the bound's")
     guide_radius: float = setting(7.5e-4, "first distance of the pair of probes along the guide's gradient")
     guide_weight: float = setting(300.0, "weight of what that pair finds; 1 is unbiased, but random pairs are longer")
     reviewer_lr: float = setting(1e-3, "step of the reviewer, which learns along (one step a step)")
