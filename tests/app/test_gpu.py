@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoopt_mo as zo
-from privacy_mllm.config import TrainConfig
+from privacy_mllm.config import TrainConfig, settings_of
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.methods import NetworkAnonymizer, Surrogate
@@ -20,7 +20,7 @@ from privacy_mllm.methods.surrogates import Recipe
 from privacy_mllm.models.factory import build_anonymizer
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.reviewing import review, train_reviewer
-from privacy_mllm.starting import build_start
+from privacy_mllm.starting import build_start, make_start
 from privacy_mllm.train import Training
 from tests.app.small_recipes import SMALL, named
 
@@ -198,6 +198,32 @@ def test_a_guide_learns_there_and_its_checkpoint_moves_to_the_cpu(tmp_path, clip
     assert torch.equal(*guides)
     (third,) = take(resumed, 1)
     assert (third.step, third.calls) == (2, 3 * calls)
+
+
+@pytest.mark.parametrize("estimator", ["spsa", "critical-history", "guide-taught"])
+def test_what_moves_is_learned_there_and_its_checkpoint_moves_to_the_cpu(tmp_path, clips, estimator):
+    small = replace(CPU, anonymizer="motion", estimator=estimator, guide_steps=3, start_steps=2)
+    config = replace(small, **settings_of("motion"), network_device=DEVICE)
+    saved = Training(config, clips, EmbeddedOracle(), start=make_start(config, clips))
+    before = theta_of(saved)
+    records = take(saved, 2)
+    assert {parameter.device.type for parameter in saved.anonymizer.parameters()} == {DEVICE}
+    assert not torch.equal(theta_of(saved), before)
+    zo.save_checkpoint(tmp_path / "state", saved.state_dict())
+    here = replace(config, network_device="cpu")
+    resumed = Training(here, clips, EmbeddedOracle(), start=make_start(here, clips))
+    resumed.load_state_dict(zo.load_checkpoint(tmp_path / "state"))
+    assert torch.equal(theta_of(resumed), theta_of(saved))
+    (mine,), (reference,) = take(resumed, 1), take(saved, 1)
+    assert (mine.step, mine.calls) == (reference.step, reference.calls) == (2, records[-1].calls * 3 // 2)
+    assert mine.privacy == pytest.approx(reference.privacy, rel=1e-2)
+
+
+def test_what_moves_is_shown_there_as_on_the_cpu(clips):
+    network = build_anonymizer("motion")
+    here = NetworkAnonymizer(network, "network").anonymize(clips)
+    there = NetworkAnonymizer(network.to(DEVICE), "network").anonymize(clips)
+    assert (here != there).float().mean() < 1e-3  # rounding puts a few pixels on the other side of a step
 
 
 def test_bfloat16_on_the_gpu_points_where_float32_points(clips):
