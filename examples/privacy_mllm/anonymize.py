@@ -14,12 +14,14 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
 from pathlib import Path
 
-from privacy_mllm.changing import Change
+from privacy_mllm.changing import Change, compares
 from privacy_mllm.concurrency import Gate, in_order
+from privacy_mllm.config import APART
 from privacy_mllm.media import MediaError
 from privacy_mllm.media.kinds import kind_of, kind_of_name
 from privacy_mllm.media.masks import MaskSource
 from privacy_mllm.media.pictures import measure_picture, read_picture, write_picture
+from privacy_mllm.media.video import probe_video
 from privacy_mllm.media.video_copy import transform_video
 from privacy_mllm.methods.detectors import Detector
 from privacy_mllm.methods.protocol import PictureMethod
@@ -100,6 +102,7 @@ def anonymize_paths(
     detector: Detector | None = None,
     force: bool = False,
     keep_audio: bool = False,
+    apart: float = APART,
     progress: Progress | None = None,
     workers: int = 1,
 ) -> AnonymizeReport:
@@ -120,10 +123,12 @@ def anonymize_paths(
             finds nothing is copied as it is, with a remark.
         force: Whether a copy may replace a file that exists.
         keep_audio: Whether videos keep their sound.
+        apart: Seconds between the two pictures of a video that a `method` which compares looks at. Frames before
+            that time are compared with the first, in which nothing has moved yet.
         progress: Told before each file.
         workers: Pictures, or frames of one video, that are in work at once, as far as ``PIXELS_AT_ONCE`` allows, each
-            in a thread that calls `method` and `masks`; the copies are the same for any number. Under a `detector`,
-            which looks at one picture after another, there is one.
+            in a thread that calls `method` and `masks`; the copies are the same for any number. Under a `detector` or a
+            `method` that compares, which look at one picture after another, there is one.
 
     Returns:
         What became of every file.
@@ -131,13 +136,16 @@ def anonymize_paths(
     Raises:
         ValueError: Before anything is written: if there is no file, the method needs masks and has none, there
             are masks and a detector, two files would get the same copy, or a copy would replace one of the inputs; or
-            if `workers` is not positive.
+            if `workers` or `apart` is not positive.
     """
     _check_source(method, masks, detector)
-    copier = _Copier(1 if detector is not None else workers, Gate(PIXELS_AT_ONCE), force=force, keep_audio=keep_audio)
+    if not apart > 0:
+        raise ValueError(f"`apart` must be positive, got {apart}.")
+    at_once = 1 if detector is not None or compares(method) else workers
+    copier = _Copier(at_once, Gate(PIXELS_AT_ONCE), force=force, keep_audio=keep_audio)
     jobs, failed = plan(paths, out)
     found: list[Done | Failed] = [*failed]
-    with closing(copier.copy(jobs, lambda job: Change(method, masks, detector, job.name))) as outcomes:
+    with closing(copier.copy(jobs, lambda job: Change(method, masks, detector, job.name, apart))) as outcomes:
         for index, job in enumerate(jobs):
             if progress is not None:
                 progress(index, len(jobs), job.name)
@@ -254,6 +262,7 @@ class _Copier:
             write_picture(part, change(read_picture(source)), picture_format=picture_format)
 
     def _write_video(self, source: Path, part: Path, change: Change, container_format: str) -> None:
+        change.begin_video(probe_video(source))
         transform_video(
             source,
             part,

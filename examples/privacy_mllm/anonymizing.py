@@ -12,7 +12,6 @@ from privacy_mllm.devices import check_device
 from privacy_mllm.media.masks import MaskSource, mask_folder, parse_boxes
 from privacy_mllm.methods import Black, Blur, Downsample, NetworkAnonymizer, PictureMethod
 from privacy_mllm.methods.detectors import Detector, OpenCVDetector
-from privacy_mllm.models.clip_network import looks_at_clips
 from privacy_mllm.models.precision import set_precision
 from privacy_mllm.runs import CHECKPOINT, load_anonymizer
 
@@ -36,6 +35,7 @@ def run(options: Namespace) -> int:
             detector=_detector(options),
             force=options.force,
             keep_audio=options.keep_audio,
+            apart=options.apart,
             progress=progress,
             workers=options.workers,
         )
@@ -55,11 +55,6 @@ def _method(options: Namespace) -> PictureMethod:
         return Downsample(options.factor)
     place = options.run or newest_run(options.runs)
     trained = load_anonymizer(place)
-    if looks_at_clips(trained.network):
-        raise ValueError(
-            f"`run` {place} holds a network that shows what moves in whole clips; pictures and long videos need one "
-            "that was trained with another --anonymizer."
-        )
     if trained.trained_on == "world":
         print(
             f"warning: the network of {place} was trained on the rendered world; on photographs it protects nobody. "

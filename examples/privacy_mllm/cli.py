@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from privacy_mllm import option_groups
 from privacy_mllm.concurrency import usual_workers
-from privacy_mllm.config import PRECISIONS, TrainConfig
+from privacy_mllm.config import APART, PRECISIONS, TrainConfig
 from privacy_mllm.oracles.settings import OracleConfig
 from privacy_mllm.presets import preset_names
 
@@ -225,6 +225,13 @@ def _add_anonymize(verbs: _Verbs) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over files that exist")
     parser.add_argument("--keep-audio", action="store_true", help="copy the sound of videos")
+    parser.add_argument(
+        "--apart",
+        type=float,
+        default=APART,
+        help="seconds between the pictures of a video that a network of '--anonymizer motion' compares: as many as in "
+        "its training clips",
+    )
     parser.add_argument(
         "--workers",
         type=int,

@@ -15,6 +15,8 @@ UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
 SCHEDULES = ("uniform", "adaptive")
 PRIVACY_LOSSES = ("reverse_kl", "uniform_bce")
 PRECISIONS = ("float32", "bfloat16")
+APART = 0.25
+"""Seconds between the two pictures of a user's video that an anonymizer of motion compares."""
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,7 @@ def show_files(run: Run) -> None:
     for file in sorted(run.path.rglob("*")):
         if file.is_file():
             say(f"         {file.relative_to(run.path)}")
-    config, _ = run.read_config()
-    if not config.shows_motion:
-        say(f"use it   privacy-mllm anonymize PICTURE -o OUT --run {run.path}")
+    say(f"use it   privacy-mllm anonymize PICTURE -o OUT --run {run.path}")
 
 
 def _money(cost: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,15 @@ from scipy.ndimage import gaussian_filter1d
 
 import zoopt_mo as zo
 from privacy_mllm import cli, planning
+from privacy_mllm.anonymize import anonymize_paths
+from privacy_mllm.changing import Change
 from privacy_mllm.config import TrainConfig, settings_of
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.world import render_clips
 from privacy_mllm.devices import to_pictures
+from privacy_mllm.media.errors import MediaError
 from privacy_mllm.media.pictures import write_picture
+from privacy_mllm.media.video import VideoInfo
 from privacy_mllm.methods import NetworkAnonymizer
 from privacy_mllm.models.clip_network import show_clips
 from privacy_mllm.models.factory import build_anonymizer, restore_anonymizer
@@ -121,9 +126,66 @@ def test_labels_may_come_with_stills(clips: Clips) -> None:
     assert next(training.steps()).calls == 2 * TINY.batch
 
 
-def test_a_single_picture_of_the_users_is_refused(clips: Clips) -> None:
-    with pytest.raises(ValueError, match="`picture` must be part of a clip"):
-        NetworkAnonymizer(Motion(), "network")(clips.frames[0, 0])
+def test_a_picture_of_the_users_is_shown_alone_or_beside_an_earlier_one(clips: Clips) -> None:
+    method, clip = NetworkAnonymizer(Motion(), "network"), clips.frames[0]
+    assert torch.equal(method(clip[0]), shown_by(method, clip[:1])[0])
+    assert torch.equal(method.compare(clip[0], clip[2]), shown_by(method, clip[::2])[1])
+    left = torch.zeros(1, 64, 64)
+    left[..., :32] = 1
+    half = method.compare(clip[0], clip[2], left)
+    assert torch.equal(half[..., :32], method.compare(clip[0], clip[2])[..., :32])
+    assert torch.equal(half[..., 32:], clip[2, ..., 32:])
+
+
+def shown_by(method: NetworkAnonymizer, clip: torch.Tensor) -> torch.Tensor:
+    return method.anonymize(Clips(clip[None], torch.zeros(1, 1), ("face",), ({},), ("clip",)))[0]
+
+
+@pytest.mark.parametrize(("apart", "frames"), [(0.2, 2), (0.25, 2), (0.01, 1), (9.0, 90)])
+def test_a_frame_is_compared_with_that_so_many_seconds_before(clips: Clips, apart: float, frames: int) -> None:
+    method = NetworkAnonymizer(Motion(), "network")
+    video = clips.frames[:3].flatten(0, 1)
+    change = Change(method, None, None, "video", apart)
+    change.begin_video(VideoInfo(64, 64, 0, Fraction(10), Fraction(1, 1000), Fraction(1), (0, 0, 0)))
+    for index, frame in enumerate(video):
+        expected = method.compare(video[max(0, index - frames)], frame)
+        assert torch.equal(change(frame, index), expected)
+    assert change.remark is None
+
+
+def test_frames_that_would_fill_the_memory_are_refused() -> None:
+    change = Change(NetworkAnonymizer(Motion(), "network"), None, None, "long.mp4", 2.0)
+    large = VideoInfo(2160, 3840, 0, Fraction(60), Fraction(1, 1000), Fraction(1), (0, 0, 0))
+    with pytest.raises(
+        MediaError, match=r"long.mp4 has 60 frames of 3840x2160 a second; .* 120 must be kept, 2847 MiB"
+    ):
+        change.begin_video(large)
+
+
+def test_of_a_users_video_only_what_moves_is_shown(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    video = np.full((12, 64, 96, 3), 200, np.uint8)
+    video[:, 8:24, 8:24] = 30  # a dark square stands on the left
+    for step in range(12):
+        video[step, 32:48, 16 + 5 * step : 32 + 5 * step] = 30  # another goes to the right
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for picture in video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    method = NetworkAnonymizer(Motion(), "network")
+    report = anonymize_paths([tmp_path / "in.mp4"], tmp_path / "out", method, apart=0.5, workers=3)
+    assert report.ok, report.failed
+    with av.open(str(tmp_path / "out" / "in.mp4")) as container:
+        shown = np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)]).astype(int)
+    assert len(shown) == 12
+    grey = shown[0, 0, 0]
+    assert np.abs(shown[0] - grey).max() <= 2  # in the first frame nothing has moved
+    assert np.abs(shown[:, 4:26, :30] - grey).max() <= 8  # what stands is never shown
+    at, was = 16 + 5 * 8, 16 + 5 * 4
+    assert shown[8, 36:44, at + 5 : at + 11].mean() < grey - 40  # where it is now
+    assert shown[8, 36:44, was + 5 : was + 11].mean() > grey + 40  # and where it was half a second before
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 9, 64])
@@ -254,7 +316,7 @@ def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest
     judged = ["--test-clips", "8", "--attacker-steps", "1"]
     words = ["train", "--anonymizer", "motion", "--radius", "0.2", "--runs", str(runs), *small, *judged]
     assert cli.main(words) == 0
-    assert "privacy-mllm anonymize" not in capsys.readouterr().out
+    assert f"privacy-mllm anonymize PICTURE -o OUT --run {runs / 'train'}" in capsys.readouterr().out
     run = Run(runs / "train")
     settings = settings_of("motion") | {"radius": 0.2}
     config, _ = run.read_config()
@@ -264,5 +326,8 @@ def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest
     capsys.readouterr()
     picture = tmp_path / "picture.png"
     write_picture(picture, torch.zeros(3, 16, 16, dtype=torch.uint8), picture_format="PNG")
-    assert cli.main(["anonymize", str(picture), "-o", str(tmp_path / "out"), "--run", str(run.path)]) == 2
-    assert "shows what moves" in capsys.readouterr().err
+    words = ["anonymize", str(picture), "-o", str(tmp_path / "out"), "--run", str(run.path)]
+    assert cli.main([*words, "--apart", "0"]) == 2
+    assert "`apart` must be positive, got 0.0" in capsys.readouterr().err
+    assert cli.main(words) == 0
+    assert "(a still is shown as a moving camera would see it)" in capsys.readouterr().out

@@ -66,23 +66,26 @@ class NetworkAnonymizer:
         check_pictures(clips.frames)
         if clips.frames.numel() == 0:
             return clips.frames
-        length = clips.frames.shape[1] if self._sees_clips else 1
+        length = clips.frames.shape[1] if self.compares else 1
         return self._change(clips.frames.flatten(0, 1), length).view(clips.frames.shape)
 
     def __call__(self, picture: Tensor, mask: Tensor | None = None) -> Tensor:
         """One picture ``uint8 [3, h, w]`` through the network, everywhere or under the mask ``[1, h, w]``.
 
-        Raises:
-            ValueError: If the network looks at whole clips.
+        For a network that looks at whole clips it is a clip of one picture.
         """
         check_pictures(picture)
-        if self._sees_clips:
-            raise ValueError(f"`picture` must be part of a clip: {self.name} shows what moves, got a single picture.")
         return composite(picture, self._change(picture[None])[0], mask)
 
     @property
-    def _sees_clips(self) -> bool:
+    def compares(self) -> bool:
+        """Whether the network looks at whole clips, and needs an earlier picture beside each of a video."""
         return looks_at_clips(self.network)
+
+    def compare(self, earlier: Tensor, picture: Tensor, mask: Tensor | None = None) -> Tensor:
+        """A picture of a video ``uint8 [3, h, w]`` in a clip of two, behind an earlier one of the same shape."""
+        check_pictures(picture)
+        return composite(picture, self._change(torch.stack([earlier, picture]), 2)[1], mask)
 
     def _change(self, pictures: Tensor, length: int = 1) -> Tensor:
         """Pictures ``[b, 3, h, w]`` through the network; a clip of so many of them is never parted."""
@@ -95,7 +98,7 @@ class NetworkAnonymizer:
         height, width = pictures.shape[-2:]
         seen = to_pictures(resize(pictures, *self._seen_size(height, width)), device_of(self.network))
         clips = seen.unflatten(0, (-1, length))
-        output = self.network(clips).flatten(0, 1) if self._sees_clips else self.network(seen)
+        output = self.network(clips).flatten(0, 1) if self.compares else self.network(seen)
         if output.shape != seen.shape:
             raise RuntimeError(f"{self.name} turned pictures {list(seen.shape)} into {list(output.shape)}.")
         # A NaN would become an arbitrary byte, and a picture of those looks like a success.

@@ -77,6 +77,29 @@ class PictureMethod(Protocol):
 
 
 @runtime_checkable
+class Comparing(Protocol):
+    """A picture method that may need an earlier picture of the same video beside each."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def compare(self, earlier: Tensor, picture: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The changed picture of a video.
+
+        Args:
+            earlier: What was there before, ``uint8 [3, h, w]``.
+            picture: ``uint8 [3, h, w]``.
+            mask: As for a :class:`PictureMethod`.
+
+        Returns:
+            ``uint8 [3, h, w]``.
+        """
+        ...
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """A picture method that has something to say about pictures of some sizes."""
 
