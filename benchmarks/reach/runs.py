@@ -80,12 +80,12 @@ class Extent:
 UNET, MOTION = "U-Net", "motion"
 EXTENTS: Mapping[str, Extent] = {
     MOTION: Extent(
-        "motion",
+        "motion-6",
         (SPSA, HISTORY, ALONE, BOUND),
         (GATED,),
-        weights=(0.05, 0.1, 0.5),
+        weights=(0.05, 0.1, 0.2),
         control_weight=0.1,
-        factors=(0.3, 1.0, 3.0, 10.0),
+        factors=(1.0, 3.0, 10.0, 30.0),
     ),
     UNET: Extent(),
 }
@@ -94,7 +94,7 @@ EXTENTS: Mapping[str, Extent] = {
 
 UNITS: Mapping[str, Mapping[str, float]] = {
     "small": {"guide_lr": 0.15},
-    "motion": {"utility_lr": 0.15, "guide_lr": 0.4},
+    "motion-6": {"utility_lr": 0.15, "guide_lr": 0.4},
 }
 """Steps of which tuning tries multiples, where they are not the settings'."""
 

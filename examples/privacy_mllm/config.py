@@ -40,7 +40,8 @@ class TrainConfig:
     question_share: float = setting(0.75, "share of queries that put the main question; the rest draw from the others")
     calls_per_sample: float = setting(15.0, "budget: black-box calls for each clip of the pool")
     anonymizer: str = setting(
-        "small", "'small', 'motion' (what moves, 6 parameters), or 'unet-W', the paper's U-Net, of width W"
+        "small",
+        "'small'; 'motion' (what moves, 8 parameters) or 'motion-L' with L levels; 'unet-W', the paper's U-Net",
     )
     reviewer: str = setting("small", "the reviewer's network", choices=("small", "resnet50"))
     reviewer_weights: str = setting("", "file of public weights that the reviewer starts from (torchvision, timm)")
@@ -117,7 +118,7 @@ class TrainConfig:
     @property
     def shows_motion(self) -> bool:
         """Whether the anonymizer looks at whole clips and shows what moves in them."""
-        return self.anonymizer == "motion"
+        return _is_motion(self.anonymizer)
 
 
 def settings_of(anonymizer: str) -> dict[str, Any]:
@@ -126,7 +127,11 @@ def settings_of(anonymizer: str) -> dict[str, Any]:
     Args:
         anonymizer: Its name.
     """
-    if anonymizer != "motion":
+    if not _is_motion(anonymizer):
         return {}
     steps = {"radius": 0.15, "utility_lr": 0.45, "utility_max_norm": 1.0, "privacy_lr": 0.4, "guide_lr": 1.2}
     return {**steps, "reviewer_refreshes": 4, "utility_weight": 0.1}
+
+
+def _is_motion(anonymizer: str) -> bool:
+    return anonymizer.partition("-")[0] == "motion"

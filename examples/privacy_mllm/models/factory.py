@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_mllm.models.attribute_network import AttributeNetwork
-from privacy_mllm.models.motion import Motion
+from privacy_mllm.models.motion import LEVELS, Motion
 from privacy_mllm.models.pretrained import load_pretrained
 from privacy_mllm.models.resnet import ResNet50
 from privacy_mllm.models.reviewer import Reviewer
@@ -28,7 +28,7 @@ _REVIEWERS: dict[str, tuple[Callable[[int], AttributeNetwork], str]] = {
 SMALL_WIDTH, SMALL_MULTIPLE = 12, 4
 REVIEWERS = tuple(_REVIEWERS)
 ANONYMIZERS = ("small", "motion", "unet-64", "unet-32", "unet-16", "unet-8", "unet-4")
-"""The usual names; ``small-W`` and ``unet-W`` have any width W."""
+"""The usual names; ``small-W`` and ``unet-W`` have any width W, ``motion-L`` any number of levels L."""
 
 
 def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: Path | None = None) -> nn.Module:
@@ -39,7 +39,8 @@ def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: 
 
     Args:
         name: "small" (17,427 parameters) or "small-W" of width W, a multiple of 4; "unet-W", the U-Net of the
-            paper's family at width W; or "motion" (6 parameters), which looks at whole clips and is not random.
+            paper's family at width W; "motion" (8 parameters) or "motion-L" with L levels, which looks at whole clips and
+            is not random.
         norm: Normalisation of "unet-W": "batch", "group" or "none".
         seed: Seed of the first weights.
         weights: A file of weights that must fit.
@@ -55,12 +56,12 @@ def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: 
         >>> sum(weight.numel() for weight in build_anonymizer("unet-4").parameters())
         68343
     """
-    if name == "motion":
-        return _with_weights(Motion(), weights, "rises")
-    match = re.fullmatch(r"(small|unet)(?:-([1-9]\d*))?", name)
+    match = re.fullmatch(r"(small|unet|motion)(?:-([1-9]\d*))?", name)
     if match is None or name == "unet":
         usual = '"small", "motion" or "unet-W" with a width W, such as "unet-64"'
         raise ValueError(f"`name` must be {usual}, got {name!r}.")
+    if match[1] == "motion":
+        return _with_weights(Motion(int(match[2] or LEVELS)), weights, "rises")
     network = _seeded(seed, lambda: _anonymizer(match[1], int(match[2] or SMALL_WIDTH), norm))
     return _with_weights(network, weights, "out" if match[1] == "small" else "outc")
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from privacy_mllm.models.clip_network import ClipNetwork, pan
 
-LEVELS = 4
+LEVELS = 6
 SLOPE = 15.0
 """Steepness of the smooth steps that take the place of the hard ones where a gradient is asked for."""
 GREY = (0.299, 0.587, 0.114)
@@ -21,15 +21,17 @@ class Motion(ClipNetwork):
     r"""Shows how each picture of a clip differs from the one before, and of that no more than a few levels.
 
     A clip loses most of its colour, is blurred, and each picture is taken from the next. The difference becomes a
-    staircase up to the largest of its clip: below the first threshold all is middle grey, and at each threshold it is a
-    level brighter or darker. All that reaches a level looks the same, so nothing faint remains that an attacker could
-    learn to read. The first picture is shown as the second. The six parameters are in units in which 0.1 is a small
-    step. Few queries find them, since an estimate does not spread over thousands.
+    staircase up to the largest in its picture: below the first threshold all is middle grey, and at each threshold it
+    is a level brighter or darker. All that reaches a level looks the same, so nothing faint remains that an attacker
+    could learn to read. In the first picture nothing has moved yet; so every picture hangs on itself and the one before
+    alone. The parameters, two more than there are levels, are in units in which 0.1 is a small step. Few queries find
+    them, since an estimate does not spread over thousands.
 
     The steps are hard, and for a gradient smooth (straight through).
 
     Args:
-        levels: Levels on either side of grey.
+        levels: Levels on either side of grey, positive. More of them, with which more colour is kept at first, show
+            more of everything.
 
     Reference:
         The blur, the difference and the quantisation are those of Kumawat and Nagahara, Privacy-preserving action
@@ -40,13 +42,13 @@ class Motion(ClipNetwork):
 
     def __init__(self, levels: int = LEVELS) -> None:
         super().__init__()
-        self.colour = nn.Parameter(torch.tensor([-3.0]))
+        self.colour = nn.Parameter(torch.tensor([levels / 2 - 5]))
         self.log_blur = nn.Parameter(torch.tensor([math.log(1.3)]))
         self.rises = nn.Parameter(_inverse_softplus(torch.full((levels,), 0.8 / levels)))
 
     @property
     def thresholds(self) -> Tensor:
-        """Shares of a clip's largest difference at which a level is reached, ascending, ``[levels]``."""
+        """Shares of a picture's largest difference at which a level is reached, ascending, ``[levels]``."""
         return F.softplus(self.rises).cumsum(0)
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -55,14 +57,14 @@ class Motion(ClipNetwork):
         A still picture is shown as a moving camera would see it, see :func:`pan`.
         """
         if clips.shape[1] == 1:
-            return self.forward(pan(clips))[:, :1]
+            return self.forward(pan(clips))[:, 1:]
         with torch.autocast(clips.device.type, enabled=False):  # differences of rounded pictures would be noise
             values = clips.float()
             # Difference, blur and colour are linear, so their order is free; in this one they cost least.
             difference = self._pale(self._blur(values[:, 1:] - values[:, :-1]))
-            largest = difference.abs().amax((1, 2, 3, 4), keepdim=True).clamp_min(1e-4)
+            largest = difference.abs().amax((2, 3, 4), keepdim=True).clamp_min(1e-4)
             shown = 0.5 + largest / 2 * self._staircase(difference / largest)
-        return torch.cat([shown[:, :1], shown], dim=1)
+        return torch.cat([torch.full_like(shown[:, :1], 0.5), shown], dim=1)
 
     def _pale(self, clips: Tensor) -> Tensor:
         grey = (clips * clips.new_tensor(GREY).view(3, 1, 1)).sum(2, keepdim=True)
