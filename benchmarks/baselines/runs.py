@@ -7,12 +7,13 @@ text only, those methods have a radius and a step of their own, chosen on valida
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from benchmarks.ablations import Fields, Job, Row
 from benchmarks.ablations.privacy_world import experiment_with
-from privacy_mllm.config import TrainConfig
+from privacy_mllm.config import TrainConfig, settings_of
 from privacy_mllm.contestants import BOUND, CONTROL, MOVES, OURS, SPSA, START, Contestants
 from privacy_mllm.data.world import QUESTIONS
 from privacy_mllm.experiment import Experiment
@@ -49,10 +50,8 @@ HIDDEN = (Downsample(2).name, Black("box").name, Blur("strong").name, Blur("weak
 SURROGATES = tuple(method.name for method in surrogates())
 PAPER = (RAW, *HIDDEN, *SURROGATES, PEOPLE, OURS)
 """The paper's methods, in its order."""
-TUNED = (OURS, SPSA)
-"""Those that have a radius and a step of their own where the black box tells text only."""
-ASKING = (*TUNED, MOVES)
-"""Those that ask the black box."""
+ASKING = (OURS, SPSA, MOVES)
+"""Those that ask the black box; they have a radius and a step of their own where it tells text only."""
 BESIDE = (Downsample(4).name, SelectivePrivacy().name, SILHOUETTE, FRAMES, START, CONTROL, SPSA, MOVES, BOUND)
 """Other forms of them, and controls."""
 METHODS = (*PAPER, *BESIDE)
@@ -73,6 +72,8 @@ class Extent:
         surrogate_steps: Most steps of each part of a surrogate's training; 0 for its own.
         radii: Radii that are tried with text only.
         steps: Steps that are tried there, in units of the settings'.
+        motion_radii: The radii for what moves, whose parameters are in other units.
+        motion_steps: Its steps.
     """
 
     clips: int = 1500
@@ -83,10 +84,26 @@ class Extent:
     surrogate_steps: int = 0
     radii: tuple[float, ...] = (0.02, 0.05, 0.15)
     steps: tuple[float, ...] = (4.0, 16.0, 64.0)
+    motion_radii: tuple[float, ...] = (0.15, 0.4, 1.0)
+    motion_steps: tuple[float, ...] = (1.0, 4.0, 16.0)
+
+    def grid(self, method: str) -> Iterator[tuple[float, float]]:
+        """Every radius with every step that is tried for a method."""
+        moves = method == MOVES
+        return product(self.motion_radii if moves else self.radii, self.motion_steps if moves else self.steps)
 
 
 QUICK = Extent(
-    clips=96, pool=32, calls=4.0, test_clips=40, attacker_steps=5, surrogate_steps=3, radii=(0.05,), steps=(4.0, 16.0)
+    clips=96,
+    pool=32,
+    calls=4.0,
+    test_clips=40,
+    attacker_steps=5,
+    surrogate_steps=3,
+    radii=(0.05,),
+    steps=(4.0, 16.0),
+    motion_radii=(0.4,),
+    motion_steps=(1.0, 4.0),
 )
 SIZES = ("clips", "pool", "calls", "test_clips", "attacker_steps", "surrogate_steps")
 Chosen = Mapping[str, tuple[float, float]]
@@ -111,12 +128,7 @@ def tuning_jobs(extent: Extent) -> list[Job]:
     Args:
         extent: How much is run.
     """
-    return [
-        _job(name, TUNING, TEXT, TUNING_SEED, extent, (radius, step))
-        for name in TUNED
-        for radius in extent.radii
-        for step in extent.steps
-    ]
+    return [_job(name, TUNING, TEXT, TUNING_SEED, extent, setting) for name in ASKING for setting in extent.grid(name)]
 
 
 def chosen_settings(rows: Sequence[Row]) -> Chosen:
@@ -189,6 +201,8 @@ def experiment_of(job: Job) -> Experiment:
     sizes = int(job["clips"]), int(job["pool"]), float(job["calls"]), int(job["test_clips"])
     experiment = experiment_with(*sizes, "validation" if job.setting == TUNING else "test")
     usual, how = experiment.config, dict(job.parameters)
+    if job.method == MOVES:
+        usual = replace(usual, anonymizer="motion", **settings_of("motion"))
     config = replace(
         usual,
         question_share=SHARES.get(job.setting, SHARES[ACTION]),

@@ -231,4 +231,5 @@ class Experiment:
 
 
 def _with_anonymizer(config: TrainConfig, name: str) -> TrainConfig:
-    return replace(config, anonymizer=name, **settings_of(name)) if name else config
+    """Its settings with it, but where the settings are of that kind already."""
+    return config if name in ("", config.anonymizer) else replace(config, anonymizer=name, **settings_of(name))

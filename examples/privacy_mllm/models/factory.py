@@ -38,9 +38,9 @@ def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: 
     reconstruction. The global random state is neither read nor changed.
 
     Args:
-        name: "small" (17,427 parameters) or "small-W" of width W, a multiple of 4; "unet-W", the U-Net of the
-            paper's family at width W; "motion" (8 parameters) or "motion-L" with L levels, which looks at whole clips and
-            is not random.
+        name: "small" (17,427 parameters) or "small-W" of width W, a multiple of 4; "unet-W", the paper's
+            U-Net at width W; "motion" (8 parameters) or "motion-L" with L levels, which looks at whole clips
+            and is not random.
         norm: Normalisation of "unet-W": "batch", "group" or "none".
         seed: Seed of the first weights.
         weights: A file of weights that must fit.
