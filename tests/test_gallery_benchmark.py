@@ -52,12 +52,14 @@ def test_an_answer_is_right_by_its_words_and_a_belief_by_its_greater_half():
 
 def test_the_sentence_below_a_picture_has_all_test_clips_and_the_range_of_seeds():
     values = {runs.RAW: (90.0,), START: (20.0,), "critical history": (30.0, 40.0), "prior-guided": (60.0, 61.0)}
+    values["what moves"] = (55.0, 56.0)
     rows = [
         Row(job(name, seed), {examples.ACTION: value, "chance": 45.0, "attacker_cmap": value})
         for name, found in values.items()
         for seed, value in enumerate(found)
     ]
     expected = "raw 90.0, start 20.0, critical history 35.0 (30.0 to 40.0), prior-guided 60.5 (60.0 to 61.0)"
+    expected += ", what moves 55.5 (55.0 to 56.0)"
     told = tables.sentence(rows, examples.ACTION)
     assert told == f"Right answers to this question over all 24 test clips, %: {expected}."
     assert tables.sentence(rows, examples.ATTRIBUTES).endswith(f"{expected}; who sees nothing reads 45.0.")
@@ -77,7 +79,7 @@ def test_a_row_tells_of_every_example_and_its_network_is_kept(method, tmp_path, 
     assert len(list(tmp_path.iterdir())) == (method in runs.TRAINED)
     monkeypatch.setattr(runs, "train", None)  # not to be called
     networks = runs.kept_networks(job(method), tmp_path)
-    started = runs.experiment_of(job(method)).start(0)
+    started = runs.start_of(job(method))
     moved = any(
         not torch.equal(a, b)
         for a, b in zip(networks.anonymizer.parameters(), started.anonymizer.parameters(), strict=True)

@@ -29,8 +29,12 @@ from privacy_mllm.session import START
 from privacy_mllm.starting import Start
 
 RAW = Raw().name
-TRAINED: Mapping[str, str] = {"critical history": "critical-history", "prior-guided": "prior-guided"}
-"""The flagship's names of the estimators."""
+TRAINED: Mapping[str, tuple[str, str]] = {
+    "critical history": ("", "critical-history"),
+    "prior-guided": ("", "prior-guided"),
+    "what moves": ("motion", "critical-history"),
+}
+"""The flagship's names of the anonymizer, where it is not the usual one, and of the estimator."""
 METHODS = (RAW, START, *TRAINED)
 EXAMPLES = "examples"
 
@@ -144,11 +148,11 @@ def train(job: Job, folder: Path) -> Start:
         job: The job.
         folder: Where to.
     """
-    experiment = experiment_of(job)
-    start = experiment.start(job.seed)
+    start = start_of(job)
     if job.method not in TRAINED:
         return start
-    training = experiment.training(job.seed, estimator=TRAINED[job.method])
+    anonymizer, estimator = TRAINED[job.method]
+    training = experiment_of(job).training(job.seed, anonymizer=anonymizer, estimator=estimator)
     with training.desk:
         for _ in training.steps():
             pass
@@ -168,10 +172,15 @@ def kept_networks(job: Job, folder: Path) -> Start:
     file = _file(job, folder)
     if job.method in TRAINED and not file.is_file():
         return train(job, folder)
-    start = experiment_of(job).start(job.seed)
+    start = start_of(job)
     if job.method in TRAINED:
         start.load_state_dict(zo.load_checkpoint(file))
     return start
+
+
+def start_of(job: Job) -> Start:
+    """The networks from which a job's training begins."""
+    return experiment_of(job).start(job.seed, *TRAINED.get(job.method, ())[:1])
 
 
 def experiment_of(job: Job) -> Experiment:
