@@ -65,21 +65,6 @@ class Draw:
         return send(attributes[self.rows].float(), device)
 
 
-def draw_frames(
-    frames: Tensor,
-    attributes: Tensor,
-    batch: int,
-    generator: torch.Generator,
-    device: torch.device | str = "cpu",
-) -> tuple[Tensor, Tensor]:
-    """A random frame each of random clips: pictures ``[batch, 3, h, w]`` in [0, 1] and labels ``[batch, k]``.
-
-    Half of the batches are mirrored as a whole.
-    """
-    draw = Draw.of(frames, batch, generator, one_frame=True)
-    return draw.show(frames[draw.index], device), draw.labels(attributes, device)
-
-
 def draw_batches(
     frames: Tensor,
     attributes: Tensor,
@@ -88,9 +73,10 @@ def draw_batches(
     generator: torch.Generator,
     device: torch.device | str = "cpu",
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """What :func:`draw_frames` gives, for one step after another; the next step is read while the present one computes.
+    """A random frame each of random clips, for one step after another; the next is read while the present one computes.
 
-    All is drawn at the first step, so nothing else may draw from the generator in between.
+    Pictures ``[batch, 3, h, w]`` in [0, 1] and labels ``[batch, k]``; half of the batches are mirrored as a whole. All
+    is drawn at the first step, so nothing else may draw from the generator in between.
 
     Args:
         frames: Clips, ``uint8 [n, t, 3, h, w]``.

@@ -11,7 +11,7 @@ import torch
 from privacy_mllm.data.lazy import LazyFrames
 from privacy_mllm.data.sources import candidates_of, check_source, check_sources, load_clips, parse_source
 from privacy_mllm.data.splits import check_disjoint, is_validation
-from privacy_mllm.drawing import draw_frames
+from privacy_mllm.drawing import draw_batches
 from privacy_mllm.media import MediaError
 from privacy_mllm.reviewing import review, train_reviewer
 from tests.app import data_fixtures as disk
@@ -251,7 +251,8 @@ def test_reviewers_learn_from_lazy_frames_as_from_those_in_memory(roots: dict[st
     clips = load_clips(f"vispr:{roots['vispr']}?attributes=wu5", "train", 9)
     memory = clips.frames[torch.arange(len(clips))]
     drawn = [
-        draw_frames(frames, clips.attributes, 5, torch.Generator().manual_seed(3)) for frames in (clips.frames, memory)
+        next(draw_batches(frames, clips.attributes, 1, 5, torch.Generator().manual_seed(3)))
+        for frames in (clips.frames, memory)
     ]
     assert torch.equal(drawn[0][0], drawn[1][0])
     lazy, plain = (

@@ -17,7 +17,7 @@ from privacy_mllm.data.ahead import ReadAhead
 from privacy_mllm.data.clips import Clips
 from privacy_mllm.data.lazy import LazyFrames
 from privacy_mllm.data.world import render_clips
-from privacy_mllm.drawing import draw_batches, draw_frames
+from privacy_mllm.drawing import draw_batches
 from privacy_mllm.methods.surrogates.labelled import label_clips
 from privacy_mllm.oracles.embedded import EmbeddedOracle
 from privacy_mllm.oracles.protocol import Answer
@@ -186,7 +186,7 @@ def test_batches_of_frames_come_one_ahead_and_are_those_that_one_by_one_would_be
     batches = draw_batches(reader.frames, clips.attributes, 5, 3, ahead)
     for number, (pictures, labels) in enumerate(batches):
         assert reader.wait_for(min(number + 2, 5))
-        expected = draw_frames(clips.frames, clips.attributes, 3, one_by_one)
+        expected = next(draw_batches(clips.frames, clips.attributes, 1, 3, one_by_one))
         assert torch.equal(pictures, expected[0])
         assert torch.equal(labels, expected[1])
     assert len(reader.read) == 5

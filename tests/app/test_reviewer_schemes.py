@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 import zoopt_mo as zo
 from privacy_mllm.data.world import render_clips
-from privacy_mllm.drawing import draw_frames
+from privacy_mllm.drawing import draw_batches
 from privacy_mllm.losses import privacy_loss
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.factory import build_reviewer
@@ -37,7 +37,7 @@ PRIVACY = partial(privacy_loss, base_rates=torch.full((NUM_ATTRIBUTES,), 0.4))
 def _batches(count: int, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
     clips = render_clips("train", 16, size=16)
     generator = torch.Generator().manual_seed(seed)
-    return [draw_frames(clips.frames, clips.attributes, 8, generator) for _ in range(count)]
+    return list(draw_batches(clips.frames, clips.attributes, count, 8, generator))
 
 
 def _fresh(number: int) -> AttributeNetwork:

@@ -166,10 +166,25 @@ def check_estimator(estimator: Estimator) -> Estimator:
 
 
 def check_radius(radius: Radius) -> Radius:
-    """A positive radius, or a function from the step to one, which :func:`radius_at` checks at each step."""
+    """The radius that an estimator is given: positive, or a function from the step to one.
+
+    Args:
+        radius: Length of the displacements; what a function gives, :func:`radius_at` checks at each step.
+
+    Raises:
+        ValueError: If it is a number that is not positive.
+    """
     return radius if callable(radius) else check_positive("radius", radius)
 
 
 def radius_at(radius: Radius, step: int) -> float:
-    """The radius of a step."""
+    """The radius of a step.
+
+    Args:
+        radius: What :func:`check_radius` gave.
+        step: Number of the step, from 0.
+
+    Raises:
+        ValueError: If a function gives a number that is not positive.
+    """
     return check_positive("radius", radius(step)) if callable(radius) else radius
