@@ -315,3 +315,74 @@ def test_simplex_weights_need_an_objective(n):
 def test_simplex_weights_need_a_share_for_each_objective():
     with pytest.raises(ValueError, match=r"^`divisions` must be at least 3, got 2\.$"):
         zo.simplex_weights(3, divisions=2)
+
+
+# --- what was paid for -----------------------------------------------------------------------------------------------
+
+
+class Dying(Quadratic):
+    """A quadratic that breaks off at a call, as a process that is killed does."""
+
+    def __init__(self, centre: float, calls: int) -> None:
+        super().__init__(centre)
+        self.calls = calls
+
+    def __call__(self, x: np.ndarray) -> float:
+        if len(self.seen) == self.calls:
+            raise KeyboardInterrupt
+        return super().__call__(x)
+
+
+def kept_sweep(folder: Any, black: Quadratic, *, checkpoint: bool = True, **options: Any) -> zo.FrontResult:
+    with zo.Ledger(folder / "queries.sqlite", run="sweep") as ledger:
+        kept = {"checkpoint": folder / "points"} if checkpoint else {}
+        policy = zo.QueryPolicy(ledger=ledger)
+        return sweep([black, Quadratic(0.0).white()], queries=policy, **kept, **options)
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+@pytest.mark.parametrize("calls", [0, 3, 9, 14, 26])
+def test_a_sweep_that_broke_off_goes_on_and_pays_nothing_twice(tmp_path, calls, checkpoint):
+    whole = Quadratic(1.0)
+    expected = sweep([whole, Quadratic(0.0).white()])
+    broken, rest = Dying(1.0, calls), Quadratic(1.0)
+    with pytest.raises(KeyboardInterrupt):
+        kept_sweep(tmp_path, broken, checkpoint=checkpoint)
+    found = kept_sweep(tmp_path, rest, checkpoint=checkpoint)
+    assert found.x.tolist() == expected.x.tolist()
+    assert found.queries.tolist() == expected.queries.tolist() == [9, 9, 9]
+    assert broken.seen + rest.seen == whole.seen
+    again = Quadratic(1.0)
+    assert kept_sweep(tmp_path, again, checkpoint=checkpoint).losses.tolist() == expected.losses.tolist()
+    assert again.seen == []
+
+
+def test_every_point_is_a_run_of_its_own_on_any_executor(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        there = kept_sweep(tmp_path, Quadratic(1.0), num_chains=3, executor=pool)
+    here = Quadratic(1.0)
+    assert kept_sweep(tmp_path, here, num_chains=3).x.tolist() == there.x.tolist()
+    assert here.seen == []
+    with zo.LedgerReader(tmp_path / "queries.sqlite") as reader:
+        counts = {run: len(list(reader.rows(run=run))) for run in reader.runs}
+    assert counts == {"sweep": 0, "sweep, point 0": 9, "sweep, point 1": 9, "sweep, point 2": 9}
+
+
+def test_other_weights_do_not_take_the_answers_of_a_sweep(tmp_path):
+    kept_sweep(tmp_path, Quadratic(1.0), checkpoint=False)
+    with pytest.raises(ValueError, match="weights"):
+        kept_sweep(tmp_path, Quadratic(1.0), checkpoint=False, weights=[[0.3, 0.7]])
+
+
+def test_a_ledger_in_which_points_would_meet_and_a_folder_that_is_not_the_sweeps_are_refused(tmp_path):
+    with zo.Ledger(tmp_path / "queries.sqlite", run="own") as ledger:
+        box = zo.BlackBox(Quadratic(1.0), estimator=zo.SPSA(radius=0.1), queries=zo.QueryPolicy(ledger=ledger))
+        with pytest.raises(ValueError, match=r"'black box' must not have a ledger of its own.*`queries`"):
+            sweep([box, Quadratic(0.0).white()])
+    sweep(checkpoint=tmp_path / "points", seed=1)
+    for other in ({"seed": 2}, {"seed": 1, "num_chains": 2}, {"seed": 1, "weights": THREE[:2]}):
+        with pytest.raises(ValueError, match="`checkpoint` must be a folder of the same sweep"):
+            sweep(checkpoint=tmp_path / "points", **other)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="`checkpoint` must be a folder"):
+        sweep(checkpoint=tmp_path / "file")

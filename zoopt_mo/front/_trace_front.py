@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ import numpy.typing as npt
 
 from zoopt_mo._checks import Floats, Points, check_count, check_points, check_seed, check_vector
 from zoopt_mo.backward import ScalarizeFunction
+from zoopt_mo.front._keeping import Keeping
 from zoopt_mo.minimize import minimize
 from zoopt_mo.minimize._arguments import Function
-from zoopt_mo.objectives import Objective, WhiteBox
+from zoopt_mo.objectives import BlackBox, Objective, QueryPolicy, WhiteBox
 from zoopt_mo.pareto import epsilon_indicator, hypervolume, igd_plus, non_dominated
 from zoopt_mo.pareto._indicators import require_moocore
 from zoopt_mo.scalarizers import Scalarizer
@@ -73,6 +75,8 @@ def trace_front(
     seed: int = 0,
     reference: Floats | None = None,
     front: Points | None = None,
+    queries: QueryPolicy | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     **minimize_options: Any,  # noqa: ANN401 - those of minimize
 ) -> FrontResult:
     r"""Find a set of trade-offs: minimize the scalarized loss for one weight vector after the other.
@@ -99,6 +103,9 @@ def trace_front(
         seed: Seed of the sweep; every point gets its own, whatever the chains.
         reference: Reference point ``[n]`` for the hypervolume.
         front: Points of the true front ``[m, n]``, for the other two indicators.
+        queries: How black boxes ask. In its ledger every point has a run of its own, named after the ledger's.
+        checkpoint: Folder that the points are written to as they go, made if it is missing. Called again with the same
+            arguments, the sweep goes on from there; with a ledger in ``queries`` no query is paid twice.
         **minimize_options: Passed to :func:`zoopt_mo.minimize` for each point: ``lr``, ``estimator``, ``max_steps``
             and others.
 
@@ -107,7 +114,8 @@ def trace_front(
 
     Raises:
         TypeError: If ``objectives`` is no list, or ``scalarizer`` is not a function that makes one.
-        ValueError: If an argument is out of range or shapes do not fit.
+        ValueError: If an argument is out of range or shapes do not fit, or a black box has a ledger of its own, in
+            which the points would meet.
         ImportError: If an indicator is asked for and moocore is not installed.
 
     Example:
@@ -134,11 +142,12 @@ def trace_front(
     count = check_count("num_chains", num_chains)
     if count > len(rows):
         raise ValueError(f"`num_chains` must be at most {len(rows)}, the number of weight vectors, got {count}.")
+    keeping = Keeping.of(queries, checkpoint, {"weights": rows.tolist(), "num_chains": count, "seed": seed})
     corner, target = _check_indicators(len(objectives), reference, front)
     seeds = np.random.SeedSequence(check_seed("seed", seed)).generate_state(len(rows), np.uint64)
     options = {"budget": budget, **minimize_options}
     chains = [
-        _Chain(objectives, x0, scalarizer, rows[part].tolist(), seeds[part].tolist(), options)
+        _Chain(objectives, x0, scalarizer, part.tolist(), rows[part].tolist(), seeds[part].tolist(), options, keeping)
         for part in np.array_split(np.arange(len(rows)), count)
     ]
     run = map if executor is None else executor.map
@@ -192,18 +201,21 @@ class _Chain:
     objectives: Sequence[Objective | Function]
     x0: npt.ArrayLike
     scalarizer: ScalarizerFactory
+    numbers: list[int]
     weights: list[list[float]]
     seeds: list[int]
     options: dict[str, Any]
+    keeping: Keeping
 
 
 def _run_chain(chain: _Chain) -> list[OptimizeResult]:
     """One minimization a weight vector, each from where the one before it ended."""
     results: list[OptimizeResult] = []
-    for weights, seed in zip(chain.weights, chain.seeds, strict=True):
+    for number, weights, seed in zip(chain.numbers, chain.weights, chain.seeds, strict=True):
         start = results[-1].x if results else chain.x0
-        scalarizer = chain.scalarizer(weights)
-        results.append(minimize(chain.objectives, start, scalarizer=scalarizer, seed=seed, **chain.options))
+        with chain.keeping.options(number, weights) as kept:
+            options = {"scalarizer": chain.scalarizer(weights), "seed": seed, **chain.options, **kept}
+            results.append(minimize(chain.objectives, start, **options))
     return results
 
 
@@ -213,6 +225,12 @@ def _check_kinds(objectives: object, scalarizer: object) -> None:
         raise TypeError(f"`objectives` must be a list of functions and objectives, got {type(objectives).__name__}.")
     if isinstance(scalarizer, Scalarizer) or not callable(scalarizer):
         raise TypeError(f"`scalarizer` must be a function from weights to one, got {type(scalarizer).__name__}.")
+    for box in objectives:
+        if isinstance(box, BlackBox) and box.queries.ledger is not None:
+            raise ValueError(
+                f"The black box {box.name!r} must not have a ledger of its own, in which the points would meet: give "
+                "the policy to the sweep, as `queries`."
+            )
 
 
 def _weights_for(num_objectives: int, weights: Points | None) -> Matrix:
