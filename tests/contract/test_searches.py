@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -511,3 +512,82 @@ def test_a_black_box_is_a_function_of_x_and_its_estimator_stays_unasked():
     result = run("cma-es", box)
     assert result.x.tolist() == run("cma-es", Counted(0.0)).x.tolist()
     assert box.num_queries == 0
+
+
+# --- what was paid for -----------------------------------------------------------------------------------------------
+
+
+class Service:
+    """The bent loss, which holds what it was asked; it fails, or is killed, at given calls."""
+
+    def __init__(self, *, fails: tuple[int, ...] = (), dies: int | None = None) -> None:
+        self.fails, self.dies = fails, dies
+        self.seen: list[list[float]] = []
+
+    def __call__(self, x: np.ndarray) -> float:
+        if len(self.seen) == self.dies:
+            raise KeyboardInterrupt
+        self.seen.append(x.tolist())
+        if len(self.seen) - 1 in self.fails:
+            raise OSError("no answer")
+        return bent(x)
+
+
+def searched(name: str, loss: Any, ledger: zo.Ledger | None = None, **options: Any) -> Any:
+    if ledger is not None:
+        options["queries"] = zo.QueryPolicy(ledger=ledger)
+    return zo.minimize_by_search(loss, START, method=SEARCHES[name](0.3, 0), max_steps=4, **options)
+
+
+@every
+@pytest.mark.parametrize("dies", [0, 1, 3])
+def test_a_search_that_broke_off_goes_on_and_pays_nothing_twice(name, dies, tmp_path):
+    whole, broken, rest, again = Service(), Service(dies=dies), Service(), Service()
+    expected = searched(name, whole)
+    with zo.Ledger(tmp_path / "queries.sqlite", run="search") as ledger, pytest.raises(KeyboardInterrupt):
+        searched(name, broken, ledger)
+    for loss in (rest, again):
+        with zo.Ledger(tmp_path / "queries.sqlite", run="search") as ledger:
+            result = searched(name, loss, ledger)
+        assert (result.x.tolist(), result.nfev.tolist()) == (expected.x.tolist(), expected.nfev.tolist())
+    assert broken.seen + rest.seen == whole.seen
+    assert again.seen == []
+
+
+@every
+def test_an_executor_changes_nothing_but_who_asks(name):
+    with ThreadPoolExecutor(3) as pool:
+        there = searched(name, bent, executor=pool)
+    here = searched(name, bent)
+    assert (there.x.tolist(), there.history, there.nfev.tolist()) == (here.x.tolist(), here.history, here.nfev.tolist())
+
+
+@every
+def test_a_query_that_failed_is_asked_again_and_counts(name):
+    loss = Service(fails=(1, 3))
+    result = searched(name, loss, queries=zo.QueryPolicy(max_failures=1))
+    expected = searched(name, bent)
+    assert result.history == expected.history
+    assert result.nfev.tolist() == [len(loss.seen)] == [expected.nfev[0] + 2]
+
+
+def test_more_failures_in_a_row_than_the_policy_bears_end_the_search_and_the_rest_is_kept(tmp_path):
+    dead, alive = Service(fails=tuple(range(2, 99))), Service()
+    with zo.Ledger(tmp_path / "queries.sqlite", run="search") as ledger:
+        with pytest.raises(zo.TooManyFailures, match="'black box' failed in a row"):
+            searched("cma-es", dead, ledger)
+        assert len(dead.seen) == 2 + 21
+        result = searched("cma-es", alive, ledger)
+    assert result.x.tolist() == searched("cma-es", bent).x.tolist()
+    assert alive.seen[0] == dead.seen[2]
+
+
+def test_functions_of_one_name_are_kept_apart_and_a_box_keeps_its_own_policy(tmp_path):
+    with zo.Ledger(tmp_path / "queries.sqlite", run="search") as ledger:
+        policy = zo.QueryPolicy(ledger=ledger)
+        own = zo.BlackBox(lambda x: -bent(x), estimator=zo.SPSA(radius=0.1), queries=policy, name="bent")
+        result = searched("cma-es", [bent, bent, own], ledger, scalarizer=zo.WeightedSum(weights=[0.5, 0.3, 0.2]))
+    assert result.F[0] == result.F[1] == -result.F[2]
+    with zo.LedgerReader(tmp_path / "queries.sqlite") as reader:
+        counts = {line.group: line.queries for line in reader.bill()}
+    assert counts == dict.fromkeys(("bent", "bent 2", "bent 3"), result.nfev[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,6 +50,17 @@ def as_schedule(lr: float | Callable[[int], float] | None) -> Callable[[int], fl
         raise TypeError("`lr` must be given, unless one function is minimized without an `estimator`.")
     fixed = check_positive("lr", lr)
     return lambda _step: fixed
+
+
+def names_apart(names: Sequence[str]) -> list[str]:
+    """Names of which no two are the same: later ones get a number."""
+    taken, found = set(names), list[str]()
+    for name in names:
+        if name in found:
+            name = next(new for number in itertools.count(2) if (new := f"{name} {number}") not in taken)  # noqa: PLW2901
+        found.append(name)
+        taken.add(name)
+    return found
 
 
 def start_of(x0: npt.ArrayLike) -> Vector:

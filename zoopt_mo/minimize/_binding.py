@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from torch import Tensor
 from zoopt_mo._checks import check_count
 from zoopt_mo.estimators import Estimator
 from zoopt_mo.evaluation import parallel
-from zoopt_mo.minimize._arguments import Function, Vector
+from zoopt_mo.minimize._arguments import Function, Vector, names_apart
 from zoopt_mo.objectives import BlackBox, Objective, QueryPolicy, WhiteBox
 from zoopt_mo.objectives._shipping import PointsByFile, ships_by_file
 
@@ -94,13 +93,6 @@ def _of_point(function: Function | None, x: Vector) -> Callable[[], Any] | None:
 
 def _name_apart(boxes: Sequence[BlackBox | WhiteBox]) -> None:
     """Number black boxes of the same name, by which reports and ledger know them."""
-    taken = {box.name for box in boxes if isinstance(box, BlackBox)}
-    seen: set[str] = set()
-    for box in boxes:
-        if not isinstance(box, BlackBox):
-            continue
-        if box.name in seen:
-            name = box.name
-            box.name = next(new for number in itertools.count(2) if (new := f"{name} {number}") not in taken)
-        seen.add(box.name)
-        taken.add(box.name)
+    blacks = [box for box in boxes if isinstance(box, BlackBox)]
+    for box, name in zip(blacks, names_apart([box.name for box in blacks]), strict=True):
+        box.name = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,9 @@ import torch
 from zoopt_mo._checks import check_count, check_seed
 from zoopt_mo.backward import ScalarizeFunction
 from zoopt_mo.minimize._arguments import Function, check_bounds, scalarizer_for, start_of
-from zoopt_mo.objectives import BlackBox, Objective, WhiteBox
+from zoopt_mo.objectives import Objective, QueryPolicy
 from zoopt_mo.search._base import Search, Vector
+from zoopt_mo.search._values import Value, values_of
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -31,6 +33,8 @@ def minimize_by_search(
     max_steps: int | None = None,
     seed: int = 0,
     callback: Callable[[OptimizeResult], None] | None = None,
+    executor: Executor | None = None,
+    queries: QueryPolicy | None = None,
 ) -> OptimizeResult:
     """Minimize the scalarized loss by a search method, which sees values only.
 
@@ -50,6 +54,12 @@ def minimize_by_search(
         seed: Seed of the method.
         callback: Called after every step with the result so far as its one argument, ``intermediate_result``; raising
             ``StopIteration`` stops.
+        executor: Where black boxes are evaluated, a step's points at the same time: any executor of
+            ``concurrent.futures``. The result does not depend on it.
+        queries: How black boxes ask that have no policy of their own: where answers are kept, how many may fail. A
+            search that is run again with the same arguments and ledger takes its answers from there. A query that
+            failed is asked again, which may exceed the budget by as many. Without ``queries`` and ``executor`` nothing
+            is kept, and what a black box raises ends the search.
 
     Returns:
         scipy's ``OptimizeResult`` with ``x`` ``[p]`` (the best point seen), ``F`` (losses there, ``[n]``), ``fun``
@@ -60,6 +70,7 @@ def minimize_by_search(
     Raises:
         TypeError: If an objective is no function of x, or several objectives have no ``scalarizer``.
         ValueError: If a bound is missing or too small, ``x0`` is not a finite vector, or a loss is not finite.
+        TooManyFailures: If more queries in a row failed than the policy bears.
 
     Example:
         >>> import zoopt_mo as zo
@@ -76,7 +87,7 @@ def minimize_by_search(
     given = list(objectives) if isinstance(objectives, Sequence) else [objectives]
     if not given:
         raise ValueError("`objectives` must hold at least one objective, got none.")
-    values = [_Value(box) for box in given]
+    values = values_of(given, queries, executor)
     check_bounds(sum(value.is_black for value in values), budget, max_steps)
     run = _Run(values, scalarizer_for(given, scalarizer), _seeded(method, seed), start)
     if budget is not None and max_steps != 0:
@@ -96,7 +107,7 @@ def minimize_by_search(
 class _Run:
     """One search: the method, the objectives and what they cost."""
 
-    def __init__(self, values: list[_Value], scalarize: ScalarizeFunction, method: Search, x0: Vector) -> None:
+    def __init__(self, values: Sequence[Value], scalarize: ScalarizeFunction, method: Search, x0: Vector) -> None:
         self.values, self.scalarize, self.method = values, scalarize, method
         self.method.start(x0)
         self.x, self.losses, self.fun = x0, np.full(len(values), np.nan), math.nan
@@ -120,7 +131,7 @@ class _Run:
 
     def step(self) -> None:
         points = self.method.ask()
-        losses = np.array([[value(point) for value in self.values] for point in points])
+        losses = np.array([value.at(points) for value in self.values]).T
         scalars = [self._scalarized(row) for row in losses]
         self.method.tell(scalars)
         leader = int(np.argmin(scalars))
@@ -144,38 +155,6 @@ class _Run:
             history=list(self.history),
             **fields,
         )
-
-
-class _Value:
-    """The value of one objective as a function of ``x``, counted."""
-
-    def __init__(self, box: Objective | Function) -> None:
-        self.is_black = not isinstance(box, WhiteBox)
-        self.num_calls = 0
-        self._function = _function_of(box)
-        default = getattr(box, "__name__", "black box")
-        self.name = box.name if isinstance(box, Objective) else default
-        self._needs_tensor = isinstance(box, WhiteBox) and box.grad is None
-
-    def __call__(self, point: Vector) -> float:
-        self.num_calls += 1
-        x = point.copy()
-        with torch.no_grad():
-            value = float(self._function(torch.from_numpy(x) if self._needs_tensor else x))
-        if not math.isfinite(value):
-            raise ValueError(f"Losses of {self.name!r} must be finite, got {value} at query {self.num_calls}.")
-        return value
-
-
-def _function_of(box: Objective | Function) -> Function:
-    function: Function | Objective | None = box.loss if isinstance(box, (BlackBox, WhiteBox)) else box
-    if function is None:
-        raise TypeError(
-            "`objectives` of minimize_by_search must be functions of x; `render` and `judge` are for backward."
-        )
-    if isinstance(function, Objective) or not callable(function):
-        raise TypeError(f"`objectives` must be functions, BlackBox or WhiteBox, got {type(box).__name__}.")
-    return function
 
 
 def _seeded(method: Search, seed: int) -> Search:
