@@ -83,7 +83,7 @@ EXTENTS: Mapping[str, Extent] = {
         "motion-6",
         (SPSA, HISTORY, ALONE, BOUND),
         (GATED,),
-        weights=(0.05, 0.1, 0.2),
+        weights=(0.05, 0.07, 0.1, 0.2),
         control_weight=0.1,
         factors=(1.0, 3.0, 10.0, 30.0),
     ),
