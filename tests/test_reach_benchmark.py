@@ -93,7 +93,7 @@ def test_each_kind_of_anonymizer_has_its_settings_and_they_share_what_needs_no_t
     (job,) = (job for job in jobs if job.method == runs.SPSA and job.seed == 1 and job["weight"] == motion.weights[0])
     training = runs.training_of(job, runs._with_anonymizer("motion-6", 48, 16, 2.0, 12, "test"))
     assert isinstance(training.anonymizer, Motion)
-    settings = settings_of("motion") | {"reviewer_refreshes": motion.refreshes}
+    settings = settings_of("motion") | {"reviewer_refreshes": motion.refreshes, "utility_weight": motion.weights[0]}
     settings |= {name: 3 * unit for name, unit in runs.UNITS["motion-6"].items()}
     assert {name: getattr(training.config, name) for name in settings} == settings
     assert training.config.utility_weight == motion.weights[0]
