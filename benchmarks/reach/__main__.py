@@ -1,12 +1,12 @@
 """How near black-box training comes to the bound, which knows the black box's gradient, at matched leakage.
 
 Each method trains an anonymizer over a range of weights; its right answers are read where its attacker reads as much as
-another's. There are two kinds of anonymizers: one of six parameters, which shows what moves, and the flagship's U-Net
+another's. There are two kinds of anonymizers: one of eight parameters, which shows what moves, and the flagship's U-Net
 of 17,427, on three seeds at most. The reviewer takes several steps for one of the anonymizer's, in all of them. Each
 method's step is chosen on validation clips, over the same grid, with seeds that no table has. The guide alone is traced
 too; beside them stand the guide with the black box as a gate, no query, the start, raw pictures, a frame difference and
 exact silhouettes. `--only motion` and `--only U-Net` make one kind alone. Runs that are done are kept, seed after seed,
-so the command can be stopped and called again; a seed takes some 10 minutes of one core with the first kind, and some
+so the command can be stopped and called again; a seed takes some 13 minutes of one core with the first kind, and some
 25 with the second.
 """
 
