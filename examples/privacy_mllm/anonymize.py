@@ -123,12 +123,11 @@ def anonymize_paths(
             finds nothing is copied as it is, with a remark.
         force: Whether a copy may replace a file that exists.
         keep_audio: Whether videos keep their sound.
-        apart: Seconds between the two pictures of a video that a `method` which compares looks at. Frames before
-            that time are compared with the first, in which nothing has moved yet.
+        apart: Seconds between the two pictures of a video that a `method` which compares looks at.
         progress: Told before each file.
         workers: Pictures, or frames of one video, that are in work at once, as far as ``PIXELS_AT_ONCE`` allows, each
-            in a thread that calls `method` and `masks`; the copies are the same for any number. Under a `detector` or a
-            `method` that compares, which look at one picture after another, there is one.
+            in a thread that calls `method` and `masks`; the copies are the same for any number. There is one under a
+            `detector` or a `method` that compares, which look at one picture after another.
 
     Returns:
         What became of every file.
@@ -262,7 +261,8 @@ class _Copier:
             write_picture(part, change(read_picture(source)), picture_format=picture_format)
 
     def _write_video(self, source: Path, part: Path, change: Change, container_format: str) -> None:
-        change.begin_video(probe_video(source))
+        if compares(change.method):
+            change.begin_video(probe_video(source))
         transform_video(
             source,
             part,

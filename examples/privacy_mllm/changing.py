@@ -50,16 +50,14 @@ class Change:
     _num_pictures: int = 0
     _num_found: int = 0
     _recent: deque[list[Box]] = field(default_factory=lambda: deque(maxlen=HOLD))
-    _earlier: deque[Tensor] = field(default_factory=lambda: deque(maxlen=0))
+    _earlier: deque[Tensor] | None = None  # of a video whose frames are compared, the last ones
 
     def begin_video(self, info: VideoInfo) -> None:
-        """What comes are the frames of a video.
+        """What comes are the frames of a video, which a method that compares is to see.
 
         Raises:
             MediaError: If the frames that would have to be kept for comparing are too many.
         """
-        if not compares(self.method):
-            return
         count = max(1, round(self.apart * info.rate))
         size = count * 3 * info.height * info.width
         if size > MOST_KEPT:
@@ -90,7 +88,7 @@ class Change:
     def remark(self) -> str | None:
         """What the user should know about the copy, or None."""
         remarks = [self._of_size] if self._of_size else []
-        if compares(self.method) and not self._earlier.maxlen:
+        if compares(self.method) and self._earlier is None:
             remarks.append("a still is shown as a moving camera would see it")
         if self.detector is not None and self._num_found < self._num_pictures:
             missed = self._num_pictures - self._num_found
@@ -99,7 +97,7 @@ class Change:
         return "; ".join(remarks) or None
 
     def _change(self, picture: Tensor, mask: Tensor | None) -> Tensor:
-        if not self._earlier.maxlen or not isinstance(self.method, Comparing):
+        if self._earlier is None or not isinstance(self.method, Comparing):
             return self.method(picture, mask)
         earlier = self._earlier[0] if self._earlier else picture  # in the first frame nothing has moved
         self._earlier.append(picture)

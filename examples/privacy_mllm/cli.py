@@ -236,7 +236,8 @@ def _add_anonymize(verbs: _Verbs) -> None:
         "--workers",
         type=int,
         default=usual_workers(),
-        help="pictures, or frames of one video, that are in work at the same time; one with --detector",
+        help="pictures, or frames of one video, that are in work at the same time; one with --detector, and with a "
+        "network of '--anonymizer motion'",
     )
 
 

@@ -142,8 +142,8 @@ def trace_front(
     count = check_count("num_chains", num_chains)
     if count > len(rows):
         raise ValueError(f"`num_chains` must be at most {len(rows)}, the number of weight vectors, got {count}.")
-    keeping = Keeping.of(queries, checkpoint, {"weights": rows.tolist(), "num_chains": count, "seed": seed})
     corner, target = _check_indicators(len(objectives), reference, front)
+    keeping = Keeping.of(queries, checkpoint, {"weights": rows.tolist(), "num_chains": count, "seed": seed})
     seeds = np.random.SeedSequence(check_seed("seed", seed)).generate_state(len(rows), np.uint64)
     options = {"budget": budget, **minimize_options}
     chains = [
