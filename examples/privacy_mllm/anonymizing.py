@@ -8,12 +8,13 @@ from pathlib import Path
 
 from privacy_mllm import display
 from privacy_mllm.anonymize import anonymize_paths
+from privacy_mllm.config import APART
 from privacy_mllm.devices import check_device
 from privacy_mllm.media.masks import MaskSource, mask_folder, parse_boxes
 from privacy_mllm.methods import Black, Blur, Downsample, NetworkAnonymizer, PictureMethod
 from privacy_mllm.methods.detectors import Detector, OpenCVDetector
 from privacy_mllm.models.precision import set_precision
-from privacy_mllm.runs import CHECKPOINT, load_anonymizer
+from privacy_mllm.runs import CHECKPOINT, Trained, load_anonymizer
 
 
 def run(options: Namespace) -> int:
@@ -25,7 +26,8 @@ def run(options: Namespace) -> int:
     Returns:
         0 if every file was done, else 1.
     """
-    method = _method(options)
+    trained = _trained(options) if options.method is None else None
+    method = _classical(options) if trained is None else _network(trained, options)
     with display.counting_files() as progress:
         report = anonymize_paths(
             options.paths,
@@ -35,7 +37,7 @@ def run(options: Namespace) -> int:
             detector=_detector(options),
             force=options.force,
             keep_audio=options.keep_audio,
-            apart=options.apart,
+            apart=_apart(options, trained),
             progress=progress,
             workers=options.workers,
         )
@@ -46,13 +48,14 @@ def run(options: Namespace) -> int:
     return 0 if report.ok else 1
 
 
-def _method(options: Namespace) -> PictureMethod:
+def _classical(options: Namespace) -> PictureMethod:
     if options.method == "blur":
         return Blur(options.strength)
-    if options.method == "black":
-        return Black()
-    if options.method == "downsample":
-        return Downsample(options.factor)
+    return Black() if options.method == "black" else Downsample(options.factor)
+
+
+def _trained(options: Namespace) -> Trained:
+    """The network of the run, with a word about what it was trained on."""
     place = options.run or newest_run(options.runs)
     trained = load_anonymizer(place)
     if trained.trained_on == "world":
@@ -64,8 +67,18 @@ def _method(options: Namespace) -> PictureMethod:
     else:
         note = f"note: the network of {place} was trained on {trained.trained_on}; it may not protect elsewhere."
         print(note, file=sys.stderr)
+    return trained
+
+
+def _network(trained: Trained, options: Namespace) -> PictureMethod:
     network = trained.network.to(check_device(options.network_device))
     return NetworkAnonymizer(set_precision(network, options.precision), "network")
+
+
+def _apart(options: Namespace, trained: Trained | None) -> float:
+    """Seconds between two pictures that are compared: as told, else as in training, else a usual time."""
+    known = options.apart if options.apart is not None or trained is None else trained.apart
+    return APART if known is None else float(known)
 
 
 def newest_run(runs: Path) -> Path:

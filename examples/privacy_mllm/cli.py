@@ -228,9 +228,8 @@ def _add_anonymize(verbs: _Verbs) -> None:
     parser.add_argument(
         "--apart",
         type=float,
-        default=APART,
-        help="seconds between the pictures of a video that a network of '--anonymizer motion' compares: as many as in "
-        "its training clips",
+        help="seconds between the pictures of a video that a network of '--anonymizer motion' compares; by default as "
+        f"many as in its training clips, {APART:g} where the run does not know",
     )
     parser.add_argument(
         "--workers",

@@ -117,6 +117,8 @@ class Run:
         state = training.state_dict()
         calls = state["utility"]["num_queries"]
         about = {"trained_on": training.config.data, "steps": str(state["num_taken"]), "calls": str(calls)}
+        if training.pool.apart is not None:
+            about["apart"] = str(training.pool.apart)
         self._write(REVIEWER, save(training.reviewer.state_dict(), metadata=about))
         self._write(CHECKPOINT, save(state["anonymizer"], metadata=about))
         zo.save_checkpoint(self.path / STATE, state)
@@ -179,11 +181,13 @@ class Trained:
         network: The network, in evaluation mode.
         trained_on: Its training data.
         calls: Black-box calls that its training spent.
+        apart: Seconds between the pictures of its training clips, where that is known.
     """
 
     network: nn.Module
     trained_on: str
     calls: int
+    apart: float | None
 
 
 def load_anonymizer(run: Path) -> Trained:
@@ -206,4 +210,5 @@ def load_anonymizer(run: Path) -> Trained:
         network = restore_anonymizer(state)
     except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(f"{file} is not a checkpoint of an anonymizer: {error}") from error
-    return Trained(network.eval(), about["trained_on"], int(about["calls"]))
+    apart = float(about["apart"]) if "apart" in about else None
+    return Trained(network.eval(), about["trained_on"], int(about["calls"]), apart)

@@ -68,6 +68,7 @@ def test_frames_are_spread_evenly_over_a_folder_sorted_by_name(tmp_path: Path) -
     assert torch.equal(read_folder(tmp_path, frames=4).frames, clips.frames[:, [0, 2, 4, 6]])
     assert torch.equal(read_folder(tmp_path, frames=2).frames, clips.frames[:, [0, 6]])
     assert torch.equal(read_folder(tmp_path, frames=1).frames, clips.frames[:, [3]])
+    assert read_folder(tmp_path, frames=4).apart is None  # pictures do not say when they were taken
 
 
 def test_a_video_is_a_clip(tmp_path: Path) -> None:
@@ -88,6 +89,9 @@ def test_a_video_is_a_clip(tmp_path: Path) -> None:
     clips = read_folder(tmp_path, frames=4)
     assert clips.names == ("v.mp4",)
     assert clips.frames.float().mean((0, 2, 3, 4)).tolist() == pytest.approx([0, 75, 150, 225], abs=4)
+    assert clips.apart == pytest.approx(0.3)  # ten frames at ten a second, of which every third is taken
+    assert clips.head(1).apart == clips.apart
+    assert read_folder(tmp_path, frames=1).apart is None
     assert clips.people is not None
     assert clips.people[0, :, 0, 0, 0].tolist() == [0, 0, 0, 255]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from fractions import Fraction
@@ -29,9 +30,10 @@ from privacy_mllm.models.factory import build_anonymizer, restore_anonymizer
 from privacy_mllm.models.motion import Motion
 from privacy_mllm.models.precision import set_precision
 from privacy_mllm.oracles.embedded import EmbeddedOracle
-from privacy_mllm.runs import Run
+from privacy_mllm.runs import Run, load_anonymizer
 from privacy_mllm.starting import make_start
 from privacy_mllm.train import Training
+from tests.app.data_fixtures import write_clip
 
 TINY = TrainConfig(anonymizer="motion", clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0, start_steps=2)
 TINY = replace(TINY, **settings_of("motion"))
@@ -331,3 +333,31 @@ def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest
     assert "`apart` must be positive, got 0.0" in capsys.readouterr().err
     assert cli.main(words) == 0
     assert "(a still is shown as a moving camera would see it)" in capsys.readouterr().out
+
+
+def test_a_users_video_is_compared_as_far_apart_as_the_training_clips(tmp_path: Path) -> None:
+    """Their pictures are three frames apart at ten a second; no other time gives the same copy."""
+    pytest.importorskip("av")
+    root, runs = tmp_path / "data", str(tmp_path / "runs")
+    shown = render_clips("train", 8, frames=10)
+    root.mkdir()
+    for number, frames in enumerate(shown.frames):
+        write_clip(root / f"{number}.mp4", frames)
+    rows = [[f"{number}.mp4", *map(str, row)] for number, row in enumerate(shown.attributes.int().tolist())]
+    lines = [["file", *shown.attribute_names], *rows]
+    (root / "attributes.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    asked = [(f"{number}.mp4", *next(iter(answers.items()))) for number, answers in enumerate(shown.answers)]
+    entries = [json.dumps({"file": file, "question": question, "answers": right}) for file, question, right in asked]
+    (root / "questions.jsonl").write_text("".join(f"{entry}\n" for entry in entries))
+    tiny = ["--pool", "8", "--batch", "4", "--privacy-batch", "4", "--calls-per-sample", "3", "--start-steps", "2"]
+    command = ["train", "--runs", runs, "--data", f"folder:{root}", "--anonymizer", "motion", *tiny, "--no-evaluation"]
+    assert cli.main(command) == 0
+    assert load_anonymizer(tmp_path / "runs" / "train").apart == pytest.approx(0.3)
+
+    def copied(*options: str) -> bytes:
+        out = tmp_path / f"out-{len(list(tmp_path.iterdir()))}.mp4"
+        assert cli.main(["anonymize", str(root / "0.mp4"), "-o", str(out), "--runs", runs, *options]) == 0
+        return out.read_bytes()
+
+    assert copied() == copied("--apart", "0.3")
+    assert copied() != copied("--apart", "0.2")

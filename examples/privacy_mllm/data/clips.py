@@ -27,6 +27,7 @@ class Clips:
         names: One name a clip, for messages.
         people: How much of each pixel a person covers, ``uint8 [n, t, 1, h, w]``, where it is known.
             Only the classical baselines use it; no trained method sees it.
+        apart: Seconds between the pictures of a usual clip, where it is known.
     """
 
     frames: Tensor
@@ -35,6 +36,7 @@ class Clips:
     answers: tuple[Answers, ...]
     names: tuple[str, ...]
     people: Tensor | None = None
+    apart: float | None = None
 
     def __post_init__(self) -> None:
         """Check that all parts speak of the same ``n`` clips."""

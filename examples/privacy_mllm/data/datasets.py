@@ -15,7 +15,7 @@ from privacy_mllm.data import hmdb51, locating, okvqa, pa_hmdb51, ucf101, vispr
 from privacy_mllm.data.attributes import SUBSETS, Subset, to_targets
 from privacy_mllm.data.clips import Answers, Clips
 from privacy_mllm.data.lazy import LazyFrames
-from privacy_mllm.data.reading import Item, Reading
+from privacy_mllm.data.reading import Item, Reading, seconds_apart
 from privacy_mllm.data.splits import check_disjoint, is_validation
 from privacy_mllm.media.video import evenly_spaced
 
@@ -75,13 +75,15 @@ def to_clips(entries: Sequence[Entry], columns: Sequence[str], reading: Reading,
         reading: How pictures are read.
         cache_bytes: Bytes of pictures that are kept.
     """
+    items = [entry.item for entry in entries]
     targets = torch.tensor([entry.targets for entry in entries], dtype=torch.float32)
     return Clips(
-        frames=LazyFrames([entry.item for entry in entries], reading, cache_bytes=cache_bytes),
+        frames=LazyFrames(items, reading, cache_bytes=cache_bytes),
         attributes=targets.reshape(len(entries), len(columns)),
         attribute_names=tuple(columns),
         answers=tuple(entry.answers for entry in entries),
-        names=tuple(entry.item.name for entry in entries),
+        names=tuple(item.name for item in items),
+        apart=seconds_apart(items, reading),
     )
 
 

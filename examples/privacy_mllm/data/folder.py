@@ -24,7 +24,7 @@ from torch import Tensor
 from privacy_mllm.data._tables import ATTRIBUTES_FILE, QUESTIONS_FILE, SPLITS, ClipRecord, at_row, read_tables
 from privacy_mllm.data.clips import Answers, Clips
 from privacy_mllm.data.lazy import CACHE_BYTES, READ_AHEAD, LazyFrames, in_threads
-from privacy_mllm.data.reading import Item, Reading, clip_size, read_clip
+from privacy_mllm.data.reading import Item, Reading, clip_size, read_clip, seconds_apart
 from privacy_mllm.media import TableError
 from privacy_mllm.media.kinds import PICTURE_FORMATS, kind_of
 from privacy_mllm.media.pictures import read_mask, write_picture
@@ -83,6 +83,7 @@ def read_folder(
         answers=tuple({one.question: one.answers for one in record.questions} for record in records),
         names=_clip_names(root, records, listed),
         people=people,
+        apart=seconds_apart([Item(record.file, root / record.file) for record in records], reading),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -84,14 +84,13 @@ def _with_person(scene: Scene, looks: Person) -> Scene:
 
 
 def _join(blocks: list[Clips], count: int) -> Clips:
-    tensors = {
-        entry.name: torch.cat([getattr(block, entry.name) for block in blocks])
-        for entry in fields(Clips)
-        if isinstance(getattr(blocks[0], entry.name), Tensor)
-    }
+    def joined(name: str) -> Tensor:
+        return torch.cat([getattr(block, name) for block in blocks])
+
     answers = tuple(answer for block in blocks for answer in block.answers)
     names = tuple(str(index) for index in range(len(answers)))
-    return Clips(**tensors, attribute_names=ATTRIBUTES, answers=answers, names=names).head(count)
+    parts = joined("frames"), joined("attributes"), ATTRIBUTES, answers, names, joined("people")
+    return Clips(*parts).head(count)
 
 
 def _check(split: str, num_people: int, clips_each: int) -> None:

@@ -6,6 +6,7 @@ A clip lies in a video, a folder of frames, a picture, or a ``.npy`` file of byt
 from __future__ import annotations
 
 import hashlib
+import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from privacy_mllm.media import MediaError
-from privacy_mllm.media.kinds import PICTURE_FORMATS, kind_of
+from privacy_mllm.media.kinds import PICTURE_FORMATS, kind_of, kind_of_name
 from privacy_mllm.media.pictures import read_picture
-from privacy_mllm.media.video import count_frames, evenly_spaced, read_frames
+from privacy_mllm.media.video import count_frames, evenly_spaced, read_frames, video_span
 
 SAMPLINGS = ("even", "random")
 CROPS = ("centre", "random", "squash")
 
 _SMALLEST_CROP = 0.6  # Of the shorter side, as in SPAct's training.
+_MOST_TIMED = 32  # Videos that are asked how long they are.
 
 _Reader = Callable[[Sequence[int]], Tensor]
 _ReadPicture = Callable[[Path], Tensor]
@@ -119,6 +121,32 @@ def count_clip(path: Path) -> int:
         OSError: If it cannot be opened.
     """
     return _open(path)[0]()
+
+
+def seconds_apart(items: Sequence[Item], reading: Reading) -> float | None:
+    """Seconds between the pictures of a usual clip: the median over some of the videos, by what they say of themselves.
+
+    None where there are no videos, or a clip has one picture.
+
+    Args:
+        items: The clips.
+        reading: How they are read.
+
+    Raises:
+        MediaError: If a video is broken.
+        ImportError: If there is a video and the extra ``video`` is not installed.
+    """
+    if reading.frames == 1:
+        return None
+    some = [item.path for item in items[:: -(-len(items) // _MOST_TIMED) or 1] if item.frames is None]
+    spans = [video_span(path) for path in some if _is_video(path)]
+    known = [span for span in spans if span]
+    return statistics.median(known) / (reading.frames - 1) if known else None
+
+
+def _is_video(path: Path) -> bool:
+    kind = kind_of_name(path)
+    return kind is not None and kind.medium == "video"
 
 
 def clip_size(path: Path, read: _ReadPicture = read_picture) -> tuple[int, int]:

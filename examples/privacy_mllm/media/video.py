@@ -66,7 +66,7 @@ def probe_video(path: Path) -> VideoInfo:
             height=height,
             width=width,
             quarter_turns=turns,
-            rate=Fraction(stream.average_rate or stream.guessed_rate or 25),
+            rate=_rate(stream),
             clock=_coarse(Fraction(stream.time_base or Fraction(1, 1000))),
             pixel_aspect=aspect if turns % 2 == 0 or aspect == 0 else 1 / aspect,
             colour=(int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc)),
@@ -95,6 +95,25 @@ def count_frames(path: Path) -> int:
     """
     with open_video(path) as (container, stream):
         return sum(1 for _ in container.decode(stream))
+
+
+def video_span(path: Path) -> float | None:
+    """Seconds from a video's first frame to its last by what it says of itself, None where it does not.
+
+    Decodes nothing.
+
+    Raises:
+        ImportError: If the extra ``video`` is not installed.
+        MediaError: If it is no video or is broken.
+    """
+    with open_video(path) as (container, stream):
+        if stream.duration and stream.time_base:
+            length = float(stream.duration * stream.time_base)
+        elif container.duration:
+            length = container.duration / 1_000_000  # FFmpeg counts microseconds
+        else:
+            return None
+        return max(0.0, length - float(1 / _rate(stream)))
 
 
 def read_frames(path: Path, wanted: Sequence[int]) -> Tensor:
@@ -193,6 +212,11 @@ def frame_pixels(frame: VideoFrame, turns: int, path: Path) -> Tensor:
         raise MediaError(f"{path} cannot be processed as a video, it is broken or cut off.")
     stored = np.asarray(frame.to_ndarray(format="rgb24"))
     return torch.from_numpy(np.rot90(stored, turns).copy()).permute(2, 0, 1).contiguous()
+
+
+def _rate(stream: VideoStream) -> Fraction:
+    """Frames a second."""
+    return Fraction(stream.average_rate or stream.guessed_rate or 25)
 
 
 def _coarse(clock: Fraction) -> Fraction:
