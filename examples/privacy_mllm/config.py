@@ -8,7 +8,15 @@ from typing import Any
 from privacy_mllm.settings import check_choices, setting
 
 INITS = ("warm", "identity")
-ESTIMATORS = ("critical-history", "spsa", "prior-guided", "guide-taught", "guide-gated", "guide-alone")
+ESTIMATORS = (
+    "critical-history",
+    "spsa",
+    "prior-guided",
+    "guide-corrected",
+    "guide-taught",
+    "guide-gated",
+    "guide-alone",
+)
 """The last two are controls: the black box is asked for its loss alone and teaches nobody, or is not asked at all."""
 SCALARIZERS = ("augmented-tchebycheff", "tchebycheff", "weighted-sum")
 UTILITY_LOSSES = ("logprob", "rank", "similarity", "text", "vqa", "vqa_plain")
@@ -87,7 +95,7 @@ class TrainConfig:
     )
     reuse_more: bool = setting(default=False, help_text="let the critical history grow as the budget is spent")
     early_stop: bool = setting(default=False, help_text="stop when the scalarized loss falls no more than its noise")
-    guide_steps: int = setting(900, "steps of the guide of 'prior-guided', a small network that answers too, at first")
+    guide_steps: int = setting(900, "first steps of the guide, a small network that answers too, where there is one")
     guide_refreshes: int = setting(1, "steps of the guide after each step, on what the anonymizer has become")
     guide_lessons: int = setting(3, "steps of the guide of 'guide-taught' after each step, on the black box's answers")
     guide_memory: int = setting(512, "answers that the taught guide remembers, each with its clip")

@@ -70,7 +70,7 @@ class Contestants:
         }
         if not self._is_still:
             ours[MOVES] = lambda seed: self._ours(MOVES, seed, anonymizer="motion", estimator="critical-history")
-        if self.experiment.config.estimator in ("prior-guided", "guide-taught"):
+        if self.experiment.config.estimator in ("prior-guided", "guide-corrected", "guide-taught"):
             ours |= {
                 HISTORY: lambda seed: self._ours(HISTORY, seed, estimator="critical-history"),
                 GATED: lambda seed: self._ours(GATED, seed, estimator="guide-gated"),

@@ -218,8 +218,8 @@ def answers_to_learn(clips: Clips, main: str) -> dict[str, tuple[str, ...]]:
             found[question] = tuple(sorted(set(said)))
     if main not in found:
         raise ValueError(
-            "`estimator` must not be 'prior-guided' or one of its controls here: the main question must be put to "
-            f"{LEAST_ASKED:.0%} of the training clips and have two answers, but {main!r} is not."
+            "`estimator` must be one without a guide here, such as 'critical-history': the main question must be put "
+            f"to {LEAST_ASKED:.0%} of the training clips and have two answers, but {main!r} is not."
         )
     return found
 

@@ -27,6 +27,10 @@ REUSE_FACTOR = 4
 
 UNPROBED = ("guide-taught", "guide-gated")
 """Estimators that follow the guide's gradient as it is; the black box is asked at the parameters alone."""
+FOLLOWED = ("guide-corrected", *UNPROBED)
+"""Those whose gradient is no longer than an exact one: it is clipped as these are, and has their step."""
+GUIDED = ("prior-guided", "guide-alone", *FOLLOWED)
+"""Those that have a guide."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def count_steps(config: TrainConfig, pool: int) -> int:
 def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget) -> zo.Estimator:
     """How the black box's gradient is estimated: equations 7 to 10, plain SPSA, or with the gradient of a guide.
 
+    What the probes measure corrects that of "guide-corrected": it is a control variate, as the reviewer's is.
+
     Args:
         config: The settings.
         gains: Where the radius comes from.
@@ -129,6 +135,8 @@ def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget
         return zo.PriorGuided(spsa, radius=lambda step: share * gains.radius_at(step), weight=config.guide_weight)
     if config.estimator in UNPROBED:
         return Unprobed()
+    if config.estimator == "guide-corrected":
+        return zo.recommended(radius=gains.radius_at, mixed=True, seed=config.seed)
     capacity: int | Callable[[int], float] = config.capacity
     if config.reuse_more:
         capacity = zo.reuse_more(budget, full=config.capacity, empty=REUSE_FACTOR * config.capacity)
@@ -145,7 +153,7 @@ def build_guide(config: TrainConfig, clips: Clips, device: torch.device) -> Guid
         clips: Training clips with questions.
         device: Where it computes.
     """
-    if config.estimator not in ("prior-guided", "guide-alone", *UNPROBED):
+    if config.estimator not in GUIDED:
         return None
     asked = clips, config.question or all_questions(clips)[0], config.question_share
     if config.estimator == "guide-taught":

@@ -26,7 +26,7 @@ from privacy_mllm.devices import device_of, repeats_exactly
 from privacy_mllm.differences import ZeroDifferences
 from privacy_mllm.interrupts import held_interrupts
 from privacy_mllm.method import (
-    UNPROBED,
+    FOLLOWED,
     asking,
     build_budget,
     build_estimator,
@@ -114,7 +114,7 @@ class Training:
     def _build(self) -> None:
         config = self.config
         gains = zo.SpallGains(lr=1.0, radius=config.radius, stability=config.stability)
-        follows = config.estimator in UNPROBED
+        follows = config.estimator in FOLLOWED
         hear = (lambda _question, _answer: None) if self.guide is None else self.guide.hear
         self.utility = zo.BlackBox(
             render=self.showing.payloads,

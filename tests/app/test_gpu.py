@@ -185,7 +185,7 @@ def test_a_checkpoint_moves_between_devices(tmp_path, clips, first, second, sche
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize(("estimator", "calls"), [("prior-guided", 8), ("guide-taught", 4)])
+@pytest.mark.parametrize(("estimator", "calls"), [("prior-guided", 8), ("guide-corrected", 8), ("guide-taught", 4)])
 def test_a_guide_learns_there_and_its_checkpoint_moves_to_the_cpu(tmp_path, clips, estimator, calls, precision):
     config = replace(GPU, estimator=estimator, guide_steps=3, precision=precision)
     saved = Training(config, clips, EmbeddedOracle())
@@ -202,7 +202,7 @@ def test_a_guide_learns_there_and_its_checkpoint_moves_to_the_cpu(tmp_path, clip
     assert (third.step, third.calls) == (2, 3 * calls)
 
 
-@pytest.mark.parametrize("estimator", ["spsa", "critical-history", "guide-taught"])
+@pytest.mark.parametrize("estimator", ["spsa", "critical-history", "guide-corrected", "guide-taught"])
 def test_what_moves_is_learned_there_and_its_checkpoint_moves_to_the_cpu(tmp_path, clips, estimator):
     small = replace(CPU, anonymizer="motion", estimator=estimator, guide_steps=3, start_steps=2)
     config = replace(small, **settings_of("motion"), network_device=DEVICE)

@@ -1,9 +1,10 @@
-"""Prior-guided probes: a network of ours says where to look, and the black box says what is there."""
+"""A network of ours says where the black box's loss may fall, and the black box's probes what that is worth."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -114,6 +115,25 @@ def test_a_main_question_that_no_guide_can_learn_is_refused(
         Training(TINY, replace(clips, answers=said), EmbeddedOracle())
 
 
+def test_a_corrected_guide_is_weighed_by_a_plain_pair_and_moves_the_step(clips: Clips) -> None:
+    asked, moved = list[torch.Tensor](), list[torch.Tensor]()
+    for steps in (4, 5):  # two guides
+        oracle, config = EmbeddedOracle(), replace(TINY, estimator="guide-corrected", guide_steps=steps)
+        training = Training(config, clips, oracle)
+        training.prepare()
+        training._draw()
+        probes = training.utility.plan(zo.Parameters(training.anonymizer))
+        asked.append(torch.stack([probe.dense() for probe in probes]))
+        again = Training(config, clips, oracle)
+        before = theta_of(again).clone()
+        assert next(iter(again.steps())).calls == oracle.num_calls == 8
+        moved.append(theta_of(again) - before)
+    assert torch.equal(asked[0], asked[1])
+    assert torch.allclose(asked[0].abs(), torch.tensor(TINY.radius))
+    assert torch.equal(asked[0][0], -asked[0][1])
+    assert not torch.allclose(moved[0], moved[1])
+
+
 @pytest.mark.parametrize(("control", "calls"), [("guide-gated", 48), ("guide-alone", 0)])
 def test_the_controls_follow_the_guides_gradient_and_ask_for_a_value_or_nothing(
     clips: Clips, control: str, calls: int
@@ -151,10 +171,11 @@ def test_the_guide_knows_nothing_of_the_calls_and_the_same_seed_gives_the_same_n
     assert not torch.equal(theta_of(first), theta_of(other))
 
 
-def test_a_comparison_of_prior_guided_probes_has_its_controls_beside_it(tmp_path) -> None:
+@pytest.mark.parametrize("guided", ["prior-guided", "guide-corrected", "guide-taught"])
+def test_a_comparison_of_an_estimator_with_a_guide_has_its_controls_beside_it(tmp_path: Path, guided: str) -> None:
     names = {}
-    for estimator in ("prior-guided", "critical-history"):
+    for estimator in (guided, "critical-history"):
         experiment = Experiment.open(replace(TINY, estimator=estimator), OracleConfig(), tmp_path, test_clips=8)
         names[estimator] = set(Contestants(experiment).makers)
-    assert names["prior-guided"] - names["critical-history"] == {HISTORY, GATED, ALONE}
+    assert names[guided] - names["critical-history"] == {HISTORY, GATED, ALONE}
     assert OURS in names["critical-history"]

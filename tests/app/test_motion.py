@@ -243,7 +243,7 @@ def test_it_draws_what_a_network_of_pictures_draws(clips: Clips) -> None:
         assert torch.equal(here.judged.labels, there.judged.labels)
 
 
-@pytest.mark.parametrize("estimator", ["spsa", "critical-history", "guide-taught"])
+@pytest.mark.parametrize("estimator", ["spsa", "critical-history", "guide-corrected", "guide-taught"])
 def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, clips: Clips, estimator: str) -> None:
     config = replace(TINY, estimator=estimator, guide_steps=3)
     whole = training_of(clips, config)

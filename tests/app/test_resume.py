@@ -86,9 +86,9 @@ def test_a_run_stopped_at_any_call_ends_bit_for_bit_as_the_undisturbed_one(tmp_p
         assert Run(folder).read_metrics() == Run(whole).read_metrics()
 
 
-@pytest.mark.parametrize("estimator", ["prior-guided", "guide-taught"])
+@pytest.mark.parametrize("estimator", ["prior-guided", "guide-corrected", "guide-taught"])
 def test_a_stopped_run_with_a_guide_goes_on_with_the_same_guide_bit_for_bit(tmp_path, clips, estimator):
-    batch = 4 if estimator == "prior-guided" else 8  # eight calls a step
+    batch = 8 if estimator == "guide-taught" else 4  # eight calls a step
     config = replace(TINY, estimator=estimator, guide_steps=3, batch=batch, reviewer_refreshes=1)
     whole = tmp_path / "whole"
     whole.mkdir()

@@ -1,4 +1,4 @@
-"""The exact gradient of another objective as a control variate: the regression by hand, and what it saves."""
+"""Exact gradients of other objectives, and a guess, as control variates: the regression by hand, and what it saves."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def dense(combination: zo.Combination) -> Tensor:
     return combination.dense(dtype=torch.float64)
 
 
-def estimates(estimator: zo.Estimator, loss, exact, *, size: int, steps: int) -> Tensor:
+def estimates(estimator: zo.Estimator, loss, exact, *, size: int, steps: int, guess=None) -> Tensor:
     """Estimates ``[steps, p]`` of a loss of the displacement."""
     rows = []
     for _ in range(steps):
-        losses = [float(loss(dense(displacement))) for displacement in estimator.ask(size)]
+        losses = [float(loss(dense(displacement))) for displacement in estimator.ask(size, prior=guess)]
         rows.append(dense(estimator.tell(losses, exact=exact).gradient))
     return torch.stack(rows)
 
@@ -46,6 +46,54 @@ def test_two_steps_by_hand():
     assert dense(first.gradient).tolist() == pytest.approx([3.0, 1.0])
     assert dense(second.gradient).tolist() == pytest.approx([23 / 3, -1.0])
     assert (first.value, second.value) == (5.0, -6.0)
+
+
+def test_a_guess_counts_as_an_exact_gradient_does():
+    """The two steps above, with h as the prior; in the second it is half as long and turned, and its kappa is -6."""
+    estimator = zo.ControlVariate(zo.SPSA(radius=1.0, directions=fixed), memory=0.0)
+    estimator.ask(2, prior=vector([3.0, 1.0]))
+    first = estimator.tell([9.0, 1.0])
+    estimator.ask(2, prior=vector([-1.5, -0.5]))
+    second = estimator.tell([0.0, -12.0])
+    assert dense(first.gradient).tolist() == pytest.approx([3.0, 1.0])
+    assert dense(second.gradient).tolist() == pytest.approx([9.0, 3.0])  # kappa h alone has the slope of 6
+
+
+@pytest.mark.parametrize("factor", [1.0, -0.01, 300.0])
+def test_what_a_guess_is_worth_is_measured(factor):
+    """Length and sign of a guess say nothing: a pair is enough to find its factor."""
+    h = torch.tensor([1.0, -2.0, 0.5, 3.0], dtype=torch.float64)
+    found = estimates(
+        zo.ControlVariate(zo.SPSA(radius=0.1)), lambda x: h @ x, (), size=4, steps=5, guess=vector(factor * h)
+    )
+    torch.testing.assert_close(found, h.expand(5, 4))
+
+
+def test_a_guess_and_exact_gradients_are_regressed_on_together():
+    one, other = torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 1.0, 1.0, -1.0]], dtype=torch.float64)
+    loss = 2 * one - 3 * other
+    estimator = zo.ControlVariate(zo.SPSA(radius=0.1, num_pairs=3))
+    found = estimates(estimator, lambda x: loss @ x, [vector(one)], size=4, steps=3, guess=vector(other))
+    torch.testing.assert_close(found, loss.expand(3, 4))
+
+
+def test_a_useless_guess_leaves_the_estimate_unbiased_and_a_good_one_takes_most_of_its_error():
+    """A guess across the gradient g has a kappa of mean 0; one at a cosine c leaves what is across it, (1 - c^2)."""
+    size, steps = 16, 4000
+    g, across = torch.eye(size, dtype=torch.float64)[:2] * 3
+
+    def errors(guess) -> tuple[float, float]:
+        estimator = zo.ControlVariate(zo.SPSA(radius=0.1), memory=0.99)
+        found = estimates(estimator, lambda x: g @ x, (), size=size, steps=steps, guess=vector(guess))[500:]
+        return float((found.mean(dim=0) - g).norm() / g.norm()), float((found - g).square().sum(1).mean() / (g @ g))
+
+    plain = float(size - 1)
+    bias, useless = errors(across)
+    assert bias < 4 * (plain / (steps - 500)) ** 0.5
+    assert useless == pytest.approx(plain, rel=0.1)
+    bias, good = errors(0.8 * g + 0.6 * across)
+    assert bias < 4 * (plain / (steps - 500)) ** 0.5
+    assert good == pytest.approx((1 - 0.8**2) * plain, rel=0.15)
 
 
 def test_for_spsa_it_is_kappa_h_and_the_rest_of_the_slope_along_the_direction():
@@ -92,6 +140,15 @@ def test_another_number_of_exact_gradients_starts_the_regression_anew():
     estimates(estimator, lambda x: 50 * x.sum(), [vector(torch.ones(4)), vector(h)], size=4, steps=5)
     found = estimates(estimator, lambda x: h @ x, [vector(h)], size=4, steps=1)
     torch.testing.assert_close(found[0], h)
+
+
+def test_a_step_without_a_guess_does_not_use_that_of_the_step_before():
+    slope = torch.arange(1.0, 6.0, dtype=torch.float64)
+    wrapped, plain = zo.ControlVariate(zo.SPSA(radius=0.1)), zo.SPSA(radius=0.1)
+    estimates(wrapped, lambda x: slope @ x, (), size=5, steps=2, guess=vector(slope))
+    estimates(plain, lambda x: slope @ x, (), size=5, steps=2)
+    later = (estimates(each, lambda x: slope @ x, (), size=5, steps=2) for each in (wrapped, plain))
+    assert torch.equal(*later)
 
 
 def test_without_exact_gradients_it_is_the_wrapped_estimator_bit_for_bit():

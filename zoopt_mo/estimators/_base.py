@@ -58,8 +58,8 @@ class Estimator(ABC):
 
         Args:
             size: Number of parameters ``p``; it must not change from one step to the next.
-            prior: A guess of the gradient, such as a surrogate's, of size ``p``; only a
-                :class:`zoopt_mo.PriorGuided` uses it.
+            prior: A guess of the gradient, such as a surrogate's, of size ``p``; only
+                :class:`zoopt_mo.PriorGuided` and :class:`zoopt_mo.ControlVariate` use it.
 
         Returns:
             Displacements from theta, one a query ``[q]``.

@@ -1,4 +1,4 @@
-"""The exact gradient of another objective as a control variate."""
+"""What is known of the gradient as control variates: exact gradients of other objectives, and a guess."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ Array = npt.NDArray[Any]
 
 
 class ControlVariate(Estimator):
-    r"""Estimates only what the exact gradients of the step's white boxes leave unexplained.
+    r"""Estimates only what the exact gradients of the step's white boxes, and a guess, leave unexplained.
 
     At a Pareto-optimal point the gradients of two objectives are opposite: what a black box's probes measure is then
-    almost wholly known from the white box's exact gradient :math:`h`, and only the rest is noisy. With displacements
+    almost wholly known from the white box's exact gradient :math:`h`, and only the rest is noisy. The gradient of a
+    surrogate, the ``prior`` of a :class:`zoopt_mo.BlackBox`, serves in the same way: the probes themselves tell what it
+    is worth, so that a useless guess is not followed and one with the wrong sign is turned. With displacements
     :math:`\delta_j` and losses :math:`L_j` of a step, bars for their means over the step, and :math:`\kappa` the
     regression of losses on :math:`h \cdot \delta` over the recent steps,
 
@@ -31,13 +33,13 @@ class ControlVariate(Estimator):
         \qquad L_j' = L_j - \kappa\, h \cdot (\delta_j - \bar\delta), \qquad \hat g = \hat g(L') + \kappa h,
 
     where :math:`\hat g(L')` is the wrapped estimator's answer to the remaining losses. For SPSA this is
-    :math:`\kappa h + (s - \kappa\, h \cdot d)\, d`. Several white boxes are regressed on together. As unbiased as the
+    :math:`\kappa h + (s - \kappa\, h \cdot d)\, d`. Several of them are regressed on together. As unbiased as the
     wrapped estimator, but for the correlation of :math:`\kappa` with the losses of the step.
 
     Failed queries, and the other sides of their pairs, are left out of the means and of the regression.
 
-    Costs no query. Without exact gradients it changes nothing. Wrap it around momentum, not momentum around it: then
-    only the noisy rest is averaged, and the exact part is of the step itself.
+    Costs no query. Without exact gradients and without a prior it changes nothing. Wrap it around momentum, not
+    momentum around it: then only the noisy rest is averaged, and the known part is of the step itself.
 
     Args:
         estimator: The estimator to improve; one that is linear in the losses, such as SPSA.
@@ -60,7 +62,8 @@ class ControlVariate(Estimator):
         True
 
     Reference:
-        Ours, measured by ``python -m benchmarks.query_efficiency``; control variates: Glasserman (2003), chapter 4.
+        Ours, measured by ``python -m benchmarks.query_efficiency``, with a guess by ``python -m benchmarks.reach``;
+        control variates: Glasserman (2003), chapter 4.
     """
 
     def __init__(self, estimator: Estimator, *, memory: float = 0.95) -> None:
@@ -68,28 +71,30 @@ class ControlVariate(Estimator):
         self.estimator = check_estimator(estimator)
         self.memory = check_between("memory", memory, 0.0, 1.0, interval="[0, 1)")
         self._asked: list[Combination] = []
+        self._guesses: list[Combination] = []  # the prior of this step, if there is one
         self._products: Array = np.zeros((0, 0))
         self._targets: Array = np.zeros(0)
 
     def _ask(self, size: int, prior: Combination | None) -> list[Combination]:
         self._asked = self.estimator.ask(size, prior=prior)
+        self._guesses = [] if prior is None else [prior]
         return self._asked
 
     def _tell(self, losses: Losses, exact: Sequence[Combination]) -> Estimate:
-        read = usable(self._asked, losses)
-        if not exact or not read.any():
+        read, known = usable(self._asked, losses), [*exact, *self._guesses]
+        if not known or not read.any():
             return self.estimator.tell(losses, exact=exact)
-        slopes = _products(self._asked, exact)
+        slopes = _products(self._asked, known)
         slopes -= slopes[read].mean(axis=0)
         factors = self._regress(slopes[read], losses[read] - losses[read].mean())
         rest = self.estimator.tell(losses - slopes @ factors, exact=exact)
         gradient = rest.gradient
-        for factor, h in zip(factors, exact, strict=True):
+        for factor, h in zip(factors, known, strict=True):
             gradient = gradient + float(factor) * h
         return dataclasses.replace(rest, gradient=gradient)
 
     def _regress(self, slopes: Array, losses: Losses) -> Array:
-        """The factors kappa, one for each exact gradient."""
+        """The factors kappa, one for each known gradient."""
         if len(self._targets) != slopes.shape[1]:
             self._products = np.zeros((slopes.shape[1],) * 2)
             self._targets = np.zeros(slopes.shape[1])
@@ -100,7 +105,7 @@ class ControlVariate(Estimator):
 
     def _reset(self, seed: int | None) -> None:
         self.estimator.reset(seed=seed)
-        self._products, self._targets = np.zeros((0, 0)), np.zeros(0)
+        self._products, self._targets, self._guesses = np.zeros((0, 0)), np.zeros(0), []
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -115,11 +120,11 @@ class ControlVariate(Estimator):
         self._products = np.array(state["products"]).reshape((len(self._targets),) * 2)
 
 
-def _products(displacements: Sequence[Combination], exact: Sequence[Combination]) -> Array:
+def _products(displacements: Sequence[Combination], known: Sequence[Combination]) -> Array:
     """Inner products ``[q, n]``; the other side of a pair has those of the first, turned, at no pass over theta."""
-    products = np.empty((len(displacements), len(exact)))
+    products = np.empty((len(displacements), len(known)))
     opposite = {other: one for one, other in opposite_pairs(displacements)}
     for number, displacement in enumerate(displacements):
         one = opposite.get(number)
-        products[number] = [displacement.dot(h) for h in exact] if one is None else -products[one]
+        products[number] = [displacement.dot(h) for h in known] if one is None else -products[one]
     return products

@@ -47,8 +47,9 @@ class BlackBox(Objective):
             ledger keeps what was said.
         estimator: How the gradient is estimated; one of its own for each objective.
         queries: Where answers are kept and how many may fail.
-        prior: A white box whose gradient is a guess of this one's, such as a surrogate model's loss; for a
-            :class:`zoopt_mo.PriorGuided` estimator. In :func:`zoopt_mo.minimize` its functions take ``x``.
+        prior: A white box whose gradient is a guess of this one's, such as a surrogate model's loss; for
+            :class:`zoopt_mo.PriorGuided` and :class:`zoopt_mo.ControlVariate`. In :func:`zoopt_mo.minimize` its
+            functions take ``x``.
         skip_below: Share of the step's weights in [0, 1) below which :func:`zoopt_mo.backward` asks nothing and reuses
             the last estimate; 0 asks at every step.
         max_skips: Most steps in a row without a query.
