@@ -19,11 +19,12 @@ RUN, TUNING, FIXED = "run", "tuning", "fixed"
 
 SPSA, HISTORY, TAUGHT, ALONE = "SPSA", "critical history", "taught guide", "guide alone"
 GATED, PRIOR, BOUND = "guide, black box as gate", "prior-guided", "bound: gradient known"
-CORRECTED = "guide, corrected"
+RECOMMENDED, CORRECTED = "recommended", "recommended, with a guide"
 NO_QUERY, START = "no query", "start"
 ESTIMATORS: Mapping[str, str] = {
     SPSA: "spsa",
     HISTORY: "critical-history",
+    RECOMMENDED: "recommended",
     CORRECTED: "guide-corrected",
     TAUGHT: "guide-taught",
     GATED: "guide-gated",
@@ -83,7 +84,7 @@ UNET, MOTION = "U-Net", "motion"
 EXTENTS: Mapping[str, Extent] = {
     MOTION: Extent(
         "motion-6",
-        (SPSA, HISTORY, CORRECTED, ALONE, BOUND),
+        (SPSA, HISTORY, RECOMMENDED, CORRECTED, ALONE, BOUND),
         (GATED,),
         weights=(0.05, 0.07, 0.1, 0.2),
         control_weight=0.1,

@@ -11,6 +11,7 @@ INITS = ("warm", "identity")
 ESTIMATORS = (
     "critical-history",
     "spsa",
+    "recommended",
     "prior-guided",
     "guide-corrected",
     "guide-taught",

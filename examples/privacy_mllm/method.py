@@ -118,9 +118,10 @@ def count_steps(config: TrainConfig, pool: int) -> int:
 
 
 def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget) -> zo.Estimator:
-    """How the black box's gradient is estimated: equations 7 to 10, plain SPSA, or with the gradient of a guide.
+    """How the black box's gradient is estimated: equations 7 to 10, plain SPSA, or with what else is known of it.
 
-    What the probes measure corrects that of "guide-corrected": it is a control variate, as the reviewer's is.
+    The estimator that the library recommends takes the reviewer's gradient as a control variate; with "guide-corrected"
+    the guide's too, which what the probes measure weighs and corrects.
 
     Args:
         config: The settings.
@@ -135,7 +136,7 @@ def build_estimator(config: TrainConfig, gains: zo.SpallGains, budget: zo.Budget
         return zo.PriorGuided(spsa, radius=lambda step: share * gains.radius_at(step), weight=config.guide_weight)
     if config.estimator in UNPROBED:
         return Unprobed()
-    if config.estimator == "guide-corrected":
+    if config.estimator in ("recommended", "guide-corrected"):
         return zo.recommended(radius=gains.radius_at, mixed=True, seed=config.seed)
     capacity: int | Callable[[int], float] = config.capacity
     if config.reuse_more:

@@ -118,6 +118,7 @@ def test_the_reviewer_learns_further_on_pictures_of_its_own_and_nothing_else_is_
     "change",
     [
         {"estimator": "spsa"},
+        {"estimator": "recommended"},
         {"estimator": "guide-gated", "guide_steps": 2, "batch": 8},
         {"estimator": "guide-corrected", "guide_steps": 2},
         {"estimator": "guide-taught", "guide_steps": 2, "batch": 8},
