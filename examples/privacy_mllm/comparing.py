@@ -22,7 +22,7 @@ from privacy_mllm.severities import check_severities, read_severities
 from privacy_mllm.summaries import Summary, summarize
 
 QUICK = Scale(seeds=1, clips=48, test_clips=24, attacker_steps=5, surrogate_steps=3)
-MINIATURE: dict[str, Any] = {"clips": 48, "pool": 16, "batch": 8, "calls_per_sample": 4.0}
+MINIATURE: dict[str, Any] = {"clips": 48, "pool": 16, "batch": 8, "calls_per_sample": 4.0, "guide_steps": 20}
 QUICK_CONFIG = TrainConfig(**MINIATURE)
 
 

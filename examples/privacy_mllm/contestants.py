@@ -10,6 +10,7 @@ from typing import Any
 from privacy_mllm.config import TrainConfig
 from privacy_mllm.data.clips import all_questions
 from privacy_mllm.experiment import Experiment
+from privacy_mllm.guiding import answers_to_learn
 from privacy_mllm.methods import Anonymizer, Black, Blur, Detector, NetworkAnonymizer, baselines
 from privacy_mllm.methods.surrogates import Surrogate, label_clips, surrogates
 from privacy_mllm.models.attribute_network import AttributeNetwork
@@ -17,8 +18,8 @@ from privacy_mllm.models.attribute_network import AttributeNetwork
 HISTORY, GATED, ALONE = "ours, critical history", "guide, black box as gate", "guide alone"
 """Beside an estimator that has a guide: the paper's, and the guide without probes and lessons."""
 OURS, SPSA, BOUND, CONTROL, START = "ours", "ours, SPSA", "bound: gradient known", "no query", "start"
-MOVES = "ours, what moves"
-"""The anonymizer of few parameters, by the critical history."""
+MOVES, MOVES_GUIDED = "ours, what moves", "ours, what moves, guided"
+"""The anonymizer of few parameters, by the critical history, and by the recommended estimator with a guide."""
 
 LEAST_ASKED = 0.5
 """Share of the training clips to which the main question must be put, for an action model to learn its answers."""
@@ -70,6 +71,9 @@ class Contestants:
         }
         if not self._is_still:
             ours[MOVES] = lambda seed: self._ours(MOVES, seed, anonymizer="motion", estimator="critical-history")
+        if not self._is_still and self._may_guide:
+            how = {"anonymizer": "motion", "estimator": "guide-corrected"}
+            ours[MOVES_GUIDED] = lambda seed: self._ours(MOVES_GUIDED, seed, **how)
         if self.experiment.config.estimator in ("prior-guided", "guide-corrected", "guide-taught"):
             ours |= {
                 HISTORY: lambda seed: self._ours(HISTORY, seed, estimator="critical-history"),
@@ -95,7 +99,9 @@ class Contestants:
             names = sorted({one.name for one in surrogates()} - {one.name for one in surrogates(still=True)})
             sentences.append(f"left out: {', '.join(names)}; actions are told from single pictures")
         if self._is_still:
-            sentences.append(f"left out: {MOVES}; there are single pictures")
+            sentences.append(f"left out: {MOVES} and {MOVES_GUIDED}; there are single pictures")
+        elif not self._may_guide:
+            sentences.append(f"left out: {MOVES_GUIDED}; no guide can learn the answers to the main question")
         if self.experiment.known_loss is None:
             sentences.append(f"left out: {BOUND}; this black box gives no gradient")
         return sentences
@@ -104,6 +110,16 @@ class Contestants:
     def _is_still(self) -> bool:
         """Whether single pictures are asked about."""
         return self.experiment.clips.frames.shape[1] < 2
+
+    @property
+    def _may_guide(self) -> bool:
+        """Whether a guide can learn the answers to the main question."""
+        clips = self.experiment.clips
+        try:
+            answers_to_learn(clips, self.experiment.config.question or all_questions(clips)[0])
+        except ValueError:
+            return False
+        return True
 
     @cached_property
     def _no_surrogates(self) -> str:
