@@ -28,7 +28,8 @@ def recommended(*, radius: Radius, mixed: bool = False, minibatch: bool = False,
 
     For a black box beside white boxes (``mixed``): pairs along orthogonal directions, clipped, averaged, and the white
     boxes' exact gradients as control variates, ``Clip(ControlVariate(Momentum(SPSA(radius=radius,
-    directions=hadamard))), factor=4)``. Its step size is yours to set: it is shared with the white boxes. With a
+    directions=hadamard))), factor=4)``. So is the gradient of a surrogate, the ``prior`` of the black box, where there
+    is one. Its step size is yours to set: it is shared with the white boxes. With a
     scalarizer that follows one objective at a time, such as :class:`zoopt_mo.AugmentedTchebycheff`, give the black box
     ``skip_below=0.1`` too: it is then not asked where a white box leads.
 

@@ -206,3 +206,35 @@ def test_a_guess_of_cosine_a_third_halves_the_queries_and_a_useless_one_costs_it
     useless = np.mean(with_the_best(steps, lambda lr, seed: guided(lr, seed, 0.0)))
     assert good <= 0.5 * without
     assert useless <= 1.5 * without
+
+
+def turned(cosine: float, seed: int, size: int) -> zo.WhiteBox:
+    """A white box whose gradient is the sphere's turned by the same rotation everywhere: its error stays."""
+    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))[0]
+    quarter_turn = basis @ np.kron(np.eye(size // 2), [[0.0, 1.0], [-1.0, 0.0]]) @ basis.T
+    turn = cosine * np.eye(size) + np.sqrt(1 - cosine**2) * quarter_turn
+    return zo.WhiteBox(lambda _x: 0.0, grad=lambda x: turn @ x)
+
+
+def test_as_a_control_variate_a_good_guess_halves_the_queries_and_a_useless_one_costs_none():
+    """Guided probes save more where the guess is worth it, and cost several times as many where it is not."""
+    sphere = problems.Sphere(50)
+
+    def controlled() -> zo.Estimator:
+        return zo.recommended(radius=1e-3, mixed=True)
+
+    def guided() -> zo.Estimator:
+        return zo.PriorGuided(zo.SPSA(radius=1e-3), radius=1e-3)
+
+    def typical(make: Callable[[], zo.Estimator], cosine: float | None) -> float:
+        def needed(lr: float, seed: int) -> float:
+            prior = None if cosine is None else turned(cosine, seed, 50)
+            return Run(sphere, make(), seed=seed, budget=800, lr=lr, goal=0.1, prior=prior).needed
+
+        return float(np.median(with_the_best((0.012, 0.02, 0.04, 0.06, 0.12), needed)))
+
+    without = typical(controlled, None)
+    assert typical(controlled, 0.9) <= 0.5 * without
+    assert typical(controlled, 0.0) <= 1.15 * without
+    assert typical(guided, 0.9) <= 0.5 * typical(controlled, 0.9)
+    assert typical(guided, 0.0) >= 2 * without
