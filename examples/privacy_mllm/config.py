@@ -50,7 +50,8 @@ class TrainConfig:
     calls_per_sample: float = setting(15.0, "budget: black-box calls for each clip of the pool")
     anonymizer: str = setting(
         "small",
-        "'small'; 'motion' (what moves, 8 parameters) or 'motion-L' with L levels; 'unet-W', the paper's U-Net",
+        "'small'; 'unet-W', the paper's U-Net; 'motion' (what moves, 8 parameters) or 'motion-L' with L levels; "
+        "'regions' (parts of the picture, 64 parameters) or 'regions-N' with N rows and columns",
     )
     reviewer: str = setting("small", "the reviewer's network", choices=("small", "resnet50"))
     reviewer_weights: str = setting("", "file of public weights that the reviewer starts from (torchvision, timm)")
@@ -117,7 +118,7 @@ class TrainConfig:
         for name in ("guide_refreshes", "guide_lessons", "reviewer_refreshes", "utility_max_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}.")
-        if self.shows_motion and self.init != "warm":
+        if self.hides_as_it_is and self.init != "warm":
             raise ValueError(f'`init` must be "warm" for an anonymizer that hides as it is, got {self.init!r}.')
         if not 0 <= self.question_share <= 1:
             raise ValueError(f"`question_share` must be in [0, 1], got {self.question_share}.")
@@ -127,7 +128,36 @@ class TrainConfig:
     @property
     def shows_motion(self) -> bool:
         """Whether the anonymizer looks at whole clips and shows what moves in them."""
-        return _is_motion(self.anonymizer)
+        return _kind(self.anonymizer) == "motion"
+
+    @property
+    def hides_as_it_is(self) -> bool:
+        """Whether the anonymizer hides by what it is made of, so that it needs no training to begin with."""
+        return _kind(self.anonymizer) in _SETTINGS
+
+
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "motion": {
+        "radius": 0.15,
+        "utility_lr": 0.45,
+        "utility_max_norm": 1.0,
+        "privacy_lr": 0.4,
+        "guide_lr": 1.2,
+        "reviewer_refreshes": 4,
+        "utility_weight": 0.1,
+    },
+    "regions": {
+        "estimator": "recommended",
+        "radius": 0.3,
+        "utility_lr": 1.0,
+        "utility_max_norm": 1.0,
+        "privacy_lr": 1.0,
+        "guide_lr": 1.0,
+        "reviewer_refreshes": 4,
+        "utility_weight": 0.6,
+    },
+}
+"""By the kind of anonymizer that hides by what it is made of."""
 
 
 def settings_of(anonymizer: str) -> dict[str, Any]:
@@ -136,11 +166,8 @@ def settings_of(anonymizer: str) -> dict[str, Any]:
     Args:
         anonymizer: Its name.
     """
-    if not _is_motion(anonymizer):
-        return {}
-    steps = {"radius": 0.15, "utility_lr": 0.45, "utility_max_norm": 1.0, "privacy_lr": 0.4, "guide_lr": 1.2}
-    return {**steps, "reviewer_refreshes": 4, "utility_weight": 0.1}
+    return dict(_SETTINGS.get(_kind(anonymizer), {}))
 
 
-def _is_motion(anonymizer: str) -> bool:
-    return anonymizer.partition("-")[0] == "motion"
+def _kind(anonymizer: str) -> str:
+    return anonymizer.partition("-")[0]

@@ -23,7 +23,6 @@ from privacy_mllm.data.world import ATTRIBUTES
 from privacy_mllm.devices import check_device, device_of
 from privacy_mllm.methods.network import NetworkAnonymizer
 from privacy_mllm.models.attribute_network import AttributeNetwork
-from privacy_mllm.models.clip_network import looks_at_clips
 from privacy_mllm.models.factory import build_anonymizer, build_reviewer
 from privacy_mllm.models.precision import precision_of, set_precision
 from privacy_mllm.models.reviewer import load_reviewer
@@ -130,7 +129,7 @@ def make_start(
     if is_shipped(config, clips):
         return _shipped(config).to(config.network_device, config.precision)
     start = build_start(config, clips) if untrained is None else untrained
-    if looks_at_clips(start.anonymizer):
+    if config.hides_as_it_is:
         fits = not _saw_too_much(config)
         raw = make_raw_reviewer(config, clips, say) if fits else _train_raw(config, clips, start.reviewer, say)
         return _start_as_it_is(config, clips, start.anonymizer, raw, say)

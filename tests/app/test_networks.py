@@ -212,7 +212,7 @@ def test_the_seed_decides_the_first_weights_and_the_global_random_state_is_left_
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("unet", '`name` must be "small", "motion" or "unet-W"'),
+        ("unet", '`name` must be "small", "motion", "regions" or "unet-W"'),
         ("unet-0", "got 'unet-0'"),
         ("small-6", '`name` must have a width that is a multiple of 4, got "small-6"'),
     ],

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from privacy_mllm.models.attribute_network import AttributeNetwork
 from privacy_mllm.models.motion import LEVELS, Motion
 from privacy_mllm.models.pretrained import load_pretrained
+from privacy_mllm.models.regions import PARTS, Regions
 from privacy_mllm.models.resnet import ResNet50
 from privacy_mllm.models.reviewer import Reviewer
 from privacy_mllm.models.unet import UNet
@@ -27,8 +28,9 @@ _REVIEWERS: dict[str, tuple[Callable[[int], AttributeNetwork], str]] = {
 
 SMALL_WIDTH, SMALL_MULTIPLE = 12, 4
 REVIEWERS = tuple(_REVIEWERS)
-ANONYMIZERS = ("small", "motion", "unet-64", "unet-32", "unet-16", "unet-8", "unet-4")
-"""The usual names; ``small-W`` and ``unet-W`` have any width W, ``motion-L`` any number of levels L."""
+ANONYMIZERS = ("small", "motion", "regions", "unet-64", "unet-32", "unet-16", "unet-8", "unet-4")
+"""The usual names; ``small-W`` and ``unet-W`` have any width W, ``motion-L`` any number of levels L, ``regions-N`` N
+rows and columns."""
 
 
 def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: Path | None = None) -> nn.Module:
@@ -39,8 +41,8 @@ def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: 
 
     Args:
         name: "small" (17,427 parameters) or "small-W" of width W, a multiple of 4; "unet-W", the paper's
-            U-Net at width W; "motion" (8 parameters) or "motion-L" with L levels, which looks at whole clips
-            and is not random.
+            U-Net at width W; "motion" (8 parameters) or "motion-L" with L levels, which looks at whole clips;
+            "regions" (64 parameters) or "regions-N" of N rows and columns. The last two are not random.
         norm: Normalisation of "unet-W": "batch", "group" or "none".
         seed: Seed of the first weights.
         weights: A file of weights that must fit.
@@ -56,12 +58,14 @@ def build_anonymizer(name: str, *, norm: str = "batch", seed: int = 0, weights: 
         >>> sum(weight.numel() for weight in build_anonymizer("unet-4").parameters())
         68343
     """
-    match = re.fullmatch(r"(small|unet|motion)(?:-([1-9]\d*))?", name)
+    match = re.fullmatch(r"(small|unet|motion|regions)(?:-([1-9]\d*))?", name)
     if match is None or name == "unet":
-        usual = '"small", "motion" or "unet-W" with a width W, such as "unet-64"'
+        usual = '"small", "motion", "regions" or "unet-W" with a width W, such as "unet-64"'
         raise ValueError(f"`name` must be {usual}, got {name!r}.")
     if match[1] == "motion":
         return _with_weights(Motion(int(match[2] or LEVELS)), weights, "rises")
+    if match[1] == "regions":
+        return _with_weights(Regions(int(match[2] or PARTS)), weights, "hiding")
     network = _seeded(seed, lambda: _anonymizer(match[1], int(match[2] or SMALL_WIDTH), norm))
     return _with_weights(network, weights, "out" if match[1] == "small" else "outc")
 
@@ -125,6 +129,8 @@ def restore_anonymizer(state: Mapping[str, Tensor]) -> nn.Module:
     """
     if "rises" in state:
         network: nn.Module = Motion(len(state["rises"]))
+    elif "hiding" in state:
+        network = Regions(len(state["hiding"]))
     elif "outer.0.weight" in state:
         network = _anonymizer("small", len(state["outer.0.weight"]), "group")
     elif "inc.0.weight" in state:
