@@ -25,13 +25,14 @@ from privacy_mllm.tracking import tracked
 
 Settings = TypeVar("Settings", TrainConfig, OracleConfig)
 
-MINIATURE = TrainConfig(clips=48, pool=16, batch=8, calls_per_sample=4.0)
+DEMO = TrainConfig(anonymizer="motion", **settings_of("motion"))
+MINIATURE = replace(DEMO, clips=48, pool=16, batch=8, calls_per_sample=4.0, start_steps=20)
 
 
 def demo(options: Namespace) -> int:
     """Train, judge and draw, on the rendered world."""
     started = time.monotonic()
-    config = replace(MINIATURE if options.quick else TrainConfig(), seed=options.seed)
+    config = replace(MINIATURE if options.quick else DEMO, seed=options.seed)
     with display.watching() as watch:
         run, stopped_by = session.train_run(config, options.runs, "demo", watch)
         if stopped_by is not None:
