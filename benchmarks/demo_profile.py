@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parent / "results" / "demo_profile.csv"
 
 PARTS = (
     ("privacy_mllm.data.sources", "render_clips", "renderer"),
-    ("privacy_mllm.models.unet:UNet", "forward", "U-Net, forward"),
+    ("privacy_mllm.models.motion:Motion", "forward", "anonymizer, forward"),
     ("zoopt_mo", "backward", "training, the rest of the steps"),
     ("privacy_mllm.train:Training", "_move", "training, the rest of the steps"),
     ("privacy_mllm.oracles.embedded:EmbeddedOracle", "ask", "black box"),
