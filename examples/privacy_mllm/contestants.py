@@ -175,10 +175,11 @@ class Contestants:
 
 
 def _adapted(method: Surrogate, config: TrainConfig, most: int | None) -> Surrogate:
-    """The same method on our device, with our network if its own is one of single frames, and with few steps."""
+    """The same method on our device, with our U-Net if its own is one of single frames, and with few steps."""
     recipe: Any = method.recipe
     names = [entry.name for entry in fields(recipe)]
-    changes: dict[str, Any] = {"anonymizer": config.anonymizer} if "anonymizer" in names else {}
+    shares = "anonymizer" in names and not config.hides_as_it_is
+    changes: dict[str, Any] = {"anonymizer": config.anonymizer} if shares else {}
     utility_steps = method.utility_steps
     if most is not None:
         changes |= {name: min(most, getattr(recipe, name)) for name in names if "steps" in name}

@@ -117,6 +117,13 @@ def test_surrogates_of_single_frames_have_the_network_of_ours() -> None:
     assert all(method.recipe.steps == method.utility_steps == 7 and method.seed == 3 for method in adapted)
 
 
+@pytest.mark.parametrize("anonymizer", ["motion", "regions-4"])
+def test_surrogates_have_their_own_network_where_ours_learns_no_pictures(anonymizer: str) -> None:
+    usual = {method.recipe.name: method.recipe for method in surrogates(0)}
+    for method in (_adapted(method, TrainConfig(anonymizer=anonymizer), None) for method in surrogates(0)):
+        assert method.recipe == usual[method.recipe.name]
+
+
 def test_what_is_wrong_is_told_before_a_folder_is_made(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
