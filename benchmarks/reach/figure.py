@@ -15,39 +15,38 @@ from benchmarks.reach.tables import Kind
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LINES = ("-", "--")
-"""Of the kinds of anonymizers."""
-
 
 def draw(kinds: Mapping[str, Kind], heuristics: Sequence[Row], file: Path) -> None:
-    """Right answers against the attacker's cMAP; small dots are runs, large ones medians over seeds.
+    """Right answers against the attacker's cMAP, a panel for each kind; small dots are runs, large ones their medians.
 
     Args:
         kinds: What was run, by the anonymizer's name.
-        heuristics: What stands beside.
+        heuristics: What stands beside, in the last panel.
         file: The picture.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.4, 6), layout="constrained")
-    axes = figure.subplots()
-    colours: dict[str, str] = {}
-    for (name, kind), line in zip(kinds.items(), LINES, strict=False):
+    figure = Figure(figsize=(5.6 * max(1, len(kinds)), 6.4), layout="constrained")
+    panels = figure.subplots(1, max(1, len(kinds)), squeeze=False)[0]
+    methods = dict.fromkeys(method for kind in kinds.values() for method in kind.extent.fronts)
+    colours = {method: f"C{number}" for number, method in enumerate(methods)}
+    for axes, (name, kind) in zip(panels, kinds.items(), strict=False):
+        axes.set_title(name)
         for method in kind.extent.fronts:
-            colour = colours.setdefault(method, f"C{len(colours)}")
             ends = _ends(kind.of(method))
             for _, points in ends:
-                axes.plot(*points.T, ".", color=colour, alpha=0.3)
+                axes.plot(*points.T, ".", color=colours[method], alpha=0.3)
             medians = np.array([np.median(points, axis=0) for _, points in ends])
-            axes.plot(*medians.T, f"o{line}", color=colour, label=f"{name}: {method}")
+            axes.plot(*medians.T, "o-", color=colours[method], label=method)
         others = {"start": [kind.start], **{method: kind.of(method) for method in (NO_QUERY, *kind.extent.controls)}}
         for (method, rows), mark in zip(others.items(), "DPv", strict=False):
-            _mark(axes, f"{name}: {method}", rows, mark, "0.45" if line == "-" else "0.7")
+            _mark(axes, method, rows, mark, "0.45")
     for row, mark in zip(heuristics, "^d*", strict=True):
-        _mark(axes, row.job.method, [row], mark, "black")
-    axes.set_xlabel("cMAP of the fine-tuned attacker (%)")
-    axes.set_ylabel("right answers (%)")
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+        _mark(panels[-1], row.job.method, [row], mark, "black")
+    panels[0].set_ylabel("right answers (%)")
+    for axes in panels:
+        axes.set_xlabel("cMAP of the fine-tuned attacker (%)")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False, fontsize=8)
     figure.savefig(file, dpi=130)
 
 
