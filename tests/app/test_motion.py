@@ -34,6 +34,7 @@ from privacy_mllm.runs import Run, load_anonymizer
 from privacy_mllm.starting import make_start
 from privacy_mllm.train import Training
 from tests.app.data_fixtures import write_clip
+from tests.app.fault_server import KEY, MODEL, running_service
 
 TINY = TrainConfig(anonymizer="motion", clips=16, pool=8, batch=4, privacy_batch=4, calls_per_sample=6.0, start_steps=2)
 TINY = replace(TINY, **settings_of("motion"))
@@ -335,10 +336,11 @@ def test_the_command_trains_judges_and_reports_it(tmp_path: Path, capsys: pytest
     assert "(a still is shown as a moving camera would see it)" in capsys.readouterr().out
 
 
-def test_a_users_video_is_compared_as_far_apart_as_the_training_clips(tmp_path: Path) -> None:
-    """Their pictures are three frames apart at ten a second; no other time gives the same copy."""
-    pytest.importorskip("av")
-    root, runs = tmp_path / "data", str(tmp_path / "runs")
+COUNT = "how many people are there"
+
+
+def write_videos(root: Path) -> str:
+    """Eight videos of the rendered world with their tables, ten frames at ten a second; the name of the source."""
     shown = render_clips("train", 8, frames=10)
     root.mkdir()
     for number, frames in enumerate(shown.frames):
@@ -346,18 +348,51 @@ def test_a_users_video_is_compared_as_far_apart_as_the_training_clips(tmp_path: 
     rows = [[f"{number}.mp4", *map(str, row)] for number, row in enumerate(shown.attributes.int().tolist())]
     lines = [["file", *shown.attribute_names], *rows]
     (root / "attributes.csv").write_text("".join(",".join(line) + "\n" for line in lines))
-    asked = [(f"{number}.mp4", *next(iter(answers.items()))) for number, answers in enumerate(shown.answers)]
-    entries = [json.dumps({"file": file, "question": question, "answers": right}) for file, question, right in asked]
+    asked = [(f"{number}.mp4", answers[COUNT]) for number, answers in enumerate(shown.answers)]
+    entries = [json.dumps({"file": file, "question": COUNT, "answers": right}) for file, right in asked]
     (root / "questions.jsonl").write_text("".join(f"{entry}\n" for entry in entries))
-    tiny = ["--pool", "8", "--batch", "4", "--privacy-batch", "4", "--calls-per-sample", "3", "--start-steps", "2"]
-    command = ["train", "--runs", runs, "--data", f"folder:{root}", "--anonymizer", "motion", *tiny, "--no-evaluation"]
+    return f"folder:{root}"
+
+
+FEW = ["--pool", "8", "--batch", "4", "--privacy-batch", "4", "--calls-per-sample", "3", "--start-steps", "2"]
+
+
+def test_a_users_video_is_compared_as_far_apart_as_the_training_clips(tmp_path: Path) -> None:
+    """Their pictures are three frames apart; no other time gives the same copy."""
+    pytest.importorskip("av")
+    runs, data = str(tmp_path / "runs"), write_videos(tmp_path / "data")
+    command = ["train", "--runs", runs, "--data", data, "--anonymizer", "motion", *FEW, "--no-evaluation"]
     assert cli.main(command) == 0
     assert load_anonymizer(tmp_path / "runs" / "train").apart == pytest.approx(0.3)
 
     def copied(*options: str) -> bytes:
         out = tmp_path / f"out-{len(list(tmp_path.iterdir()))}.mp4"
-        assert cli.main(["anonymize", str(root / "0.mp4"), "-o", str(out), "--runs", runs, *options]) == 0
+        video = str(tmp_path / "data" / "0.mp4")
+        assert cli.main(["anonymize", video, "-o", str(out), "--runs", runs, *options]) == 0
         return out.read_bytes()
 
     assert copied() == copied("--apart", "0.3")
     assert copied() != copied("--apart", "0.2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", ["critical-history", "guide-corrected"])
+def test_it_is_trained_against_a_service_and_a_lost_state_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, estimator: str
+) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    network = ["--anonymizer", "motion", "--estimator", estimator, "--guide-steps", "2", "--calls-per-sample", "12"]
+    with running_service(tmp_path / "log.jsonl", "--logprobs") as service:
+        asked = ["--oracle", f"openai:{MODEL}", "--base-url", service.url, "--no-evaluation"]
+        data = ["--data", write_videos(tmp_path / "data")]
+        assert cli.main(["train", "--runs", str(tmp_path), "--name", "run", *FEW, *network, *data, *asked]) == 0
+        first, paid = load_anonymizer(tmp_path / "run"), len(service.log())
+        with zo.LedgerReader(tmp_path / "run" / "queries.sqlite") as ledger:
+            (bill,) = (line for line in ledger.bill() if line.group == "utility")
+        assert bill.queries - bill.reused == first.calls > 20
+        (tmp_path / "run" / "state.ckpt").unlink()
+        assert cli.main(["train", "--resume", str(tmp_path / "run"), "--no-evaluation"]) == 0
+        assert len(service.log()) == paid
+    again = load_anonymizer(tmp_path / "run").network.state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in first.network.state_dict().items())
