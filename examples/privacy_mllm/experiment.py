@@ -112,7 +112,7 @@ class Experiment:
     @cached_property
     def shared_oracle(self) -> Shared:
         """The black box, for several threads; checked against the clips before it is asked."""
-        oracle = open_oracle(self.settings, candidates_of(self.config.data, self.clips))
+        oracle = open_oracle(self.settings, candidates_of(self.config.data))
         for clips in (self.clips, self.test):
             check_source(self.config.data, clips, oracle)
         return Shared(oracle)

@@ -34,8 +34,7 @@ def open_clips(config: TrainConfig, settings: OracleConfig, split: str, count: i
         count: How many clips at most.
     """
     clips = load_clips(config.data, split, count)
-    labelled = clips if split == "train" else load_clips(config.data, "train", config.clips)
-    oracle = open_oracle(settings, candidates_of(config.data, labelled))
+    oracle = open_oracle(settings, candidates_of(config.data))
     check_source(config.data, clips, oracle)
     return clips, oracle
 

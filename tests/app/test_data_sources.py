@@ -42,7 +42,7 @@ def test_videos_of_hmdb51_are_asked_what_is_done_in_them(roots: dict[str, Path])
     assert {QUESTION: ("climb stairs",)} in clips.answers
     (test,) = load_clips(source, "test", 10).names
     assert test == "B_climb_u_nm_np1_fr_goo_1"
-    candidates = candidates_of(source, clips)
+    candidates = candidates_of(source)
     assert len(candidates[QUESTION]) == 51
     assert "ride horse" in candidates[QUESTION]
 
@@ -59,7 +59,7 @@ def test_ucf101_names_its_actions_in_words(roots: dict[str, Path]) -> None:
     clips = load_clips(source, "test", 10)
     answers = dict(zip(clips.names, clips.answers, strict=True))
     assert answers["v_HandStandPushups_g01_c01"] == {QUESTION: ("handstand pushups",)}
-    assert candidates_of(source, clips) == {QUESTION: ("apply eye makeup", "handstand pushups")}
+    assert candidates_of(source) == {QUESTION: ("apply eye makeup", "handstand pushups")}
 
 
 def test_images_of_vispr_have_the_attributes_of_the_subset_and_no_question(roots: dict[str, Path]) -> None:
@@ -150,7 +150,7 @@ def test_questions_of_okvqa_keep_all_ten_answers(roots: dict[str, Path]) -> None
     answers = dict(zip(clips.names, clips.answers, strict=True))
     assert answers["COCO_val2014_000000000008"] == {"What fruit?": ("apple",) * 10}
     assert len(answers["COCO_val2014_000000000007"]["What sport is this?"]) == 10
-    assert candidates_of(source, clips) == {}
+    assert candidates_of(source) == {}
     only = load_clips(f"{source}?categories=sports and recreation|People and everyday life", "test", 10)
     assert only.names == ("COCO_val2014_000000000007",)
 
@@ -232,11 +232,22 @@ def test_a_folder_whose_name_has_a_question_mark_is_found(tmp_path: Path) -> Non
     assert load_clips(f"folder:{folder}?frames=2&size=16", "train", 9).frames.shape[1:] == (2, 3, 16, 16)
 
 
+def test_an_answer_that_only_a_test_clip_has_may_be_given(tmp_path: Path) -> None:
+    make_photographs(tmp_path)
+    lines = (tmp_path / "attributes.csv").read_text().splitlines()
+    splits = ["split", "train", "train", "test"]
+    (tmp_path / "attributes.csv").write_text("".join(f"{a},{b}\n" for a, b in zip(lines, splits, strict=True)))
+    said = {"astronaut": "waving", "coffee": "standing", "chelsea": "sleeping"}
+    entries = [{"file": f"{name}.png", "question": QUESTION, "answers": [answer]} for name, answer in said.items()]
+    (tmp_path / "questions.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    assert candidates_of(f"folder:{tmp_path}") == {QUESTION: ("sleeping", "standing", "waving")}
+
+
 def test_a_folder_may_have_attributes_and_questions_of_its_own(tmp_path: Path) -> None:
     make_photographs(tmp_path)
     clips = load_clips(f"folder:{tmp_path}", "train", 9)
     assert clips.attribute_names == ("face", "skin_color")
-    assert candidates_of(f"folder:{tmp_path}", clips) == {QUESTION: ("waving",)}
+    assert candidates_of(f"folder:{tmp_path}") == {QUESTION: ("waving",)}
     (tmp_path / "questions.jsonl").write_text(
         "".join(
             json.dumps({"file": f"{name}.png", "question": QUESTION, "answers": ["flying"]}) + "\n"

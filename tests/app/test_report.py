@@ -281,7 +281,7 @@ def test_what_a_service_said_is_taken_from_the_ledger_and_never_asked_anew(
         settings = OracleConfig(oracle=f"openai:{MODEL}", base_url=service.url)
         Run(folder).write_config(TINY, settings)
         shown = NetworkAnonymizer(load_anonymizer(folder).network, "trained").anonymize(clips)
-        oracle = open_oracle(settings, candidates_of("world", clips))
+        oracle = open_oracle(settings, candidates_of("world"))
         with Run(folder).open_ledger() as ledger, Desk(oracle, ledger) as desk:
             questions = [Question(clip, question, clips.answers[row][question]) for row, clip in enumerate(shown[:50])]
             said = desk.answers(questions, name="judging trained")

@@ -115,15 +115,14 @@ def _rendered(split: str, count: int) -> Clips:
     return render_clips(split, count)
 
 
-def candidates_of(source: str, clips: Clips) -> dict[str, tuple[str, ...]]:
+def candidates_of(source: str) -> dict[str, tuple[str, ...]]:
     """The answers among which the black box is to choose, by question; a question without an entry is open.
 
     For the world those that it knows, for a data set of actions all actions. For a folder they are the accepted answers
-    of the clips themselves. The questions of OK-VQA are open.
+    of all of its clips, those that are tested among them. The questions of OK-VQA are open.
 
     Args:
         source: Name of the source.
-        clips: The training clips.
     """
     parsed = parse_source(source)
     if parsed.kind == "world":
@@ -131,9 +130,9 @@ def candidates_of(source: str, clips: Clips) -> dict[str, tuple[str, ...]]:
     if parsed.kind != "folder":
         return parsed.data_set.candidates(parsed.root, parsed.options)
     found: dict[str, dict[str, None]] = {}
-    for answers in clips.answers:
-        for question, accepted in answers.items():
-            found.setdefault(question, {}).update(dict.fromkeys(accepted))
+    for record in read_tables(parsed.root)[1]:
+        for one in record.questions:
+            found.setdefault(one.question, {}).update(dict.fromkeys(one.answers))
     return {question: tuple(sorted(accepted)) for question, accepted in found.items()}
 
 

@@ -60,7 +60,7 @@ def add_examples(entry: Entry, folder: Path, *, with_raw: bool = False, count: i
         return replace(entry, remark="No pictures, because the data could not be read.")
     shows_raw = config.data == "world" or with_raw
     network = NetworkAnonymizer(load_anonymizer(folder).network, "trained")
-    ask, remark = _way_to_answers(folder, config, settings, clips)
+    ask, remark = _way_to_answers(folder, config, settings)
     question = config.question or all_questions(clips)[0]
     examples = [
         replace(
@@ -166,11 +166,10 @@ def _shrunk(frames: Tensor) -> Tensor:
     return small.round().clamp(0, 255).to(torch.uint8)
 
 
-def _way_to_answers(folder: Path, config: TrainConfig, settings: OracleConfig, clips: Clips) -> tuple[Ask, str]:
+def _way_to_answers(folder: Path, config: TrainConfig, settings: OracleConfig) -> tuple[Ask, str]:
     """How answers are had, and what the reader should know of it."""
     try:
-        labelled = clips if config.data == "world" else load_clips(config.data, "train", config.clips)
-        oracle = open_oracle(settings, candidates_of(config.data, labelled))
+        oracle = open_oracle(settings, candidates_of(config.data))
     except (ImportError, ValueError, OSError):
         return (lambda _clip, _question: None), "The black box could not be opened, so its answers are not shown."
     if settings.kind != "openai":
