@@ -6,7 +6,7 @@ of 17,427, on three seeds at most. The reviewer takes several steps for one of t
 method's step is chosen on validation clips, over the same grid, with seeds that no table has. The guide alone is traced
 too; beside them stand the guide with the black box as a gate, no query, the start, raw pictures, a frame difference and
 exact silhouettes. `--only motion` and `--only U-Net` make one kind alone. Runs that are done are kept, seed after seed,
-so the command can be stopped and called again; a seed takes some 13 minutes of one core with the first kind, and some
+so the command can be stopped and called again; a seed takes some 20 minutes of one core with the first kind, and some
 25 with the second.
 """
 
