@@ -12,7 +12,7 @@ from benchmarks.ablations import Row
 from benchmarks.baselines.printed import TABLES, PaperTable
 from benchmarks.baselines.runs import ACTION, FRAMES, METHODS, PEOPLE, RAW, SILHOUETTE, SURROGATES
 from benchmarks.baselines.tables import rows_of
-from privacy_mllm.contestants import BOUND, CONTROL, MOVES, MOVES_GUIDED, OURS, SPSA, START
+from privacy_mllm.contestants import BOUND, CONTROL, MOVES, OURS, SPSA, START
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONTROLS = (SILHOUETTE, FRAMES, START, CONTROL)
 LOOKS = {
-    "ours": ((OURS, SPSA, MOVES, MOVES_GUIDED), "#0072b2", "o"),
+    "ours": ((OURS, SPSA, MOVES), "#0072b2", "o"),
     "bound: gradient known": ((BOUND,), "#007a59", "*"),
     "trained on a surrogate": (SURROGATES, "#c77700", "^"),
     "without training": (tuple(name for name in METHODS if name not in (*CONTROLS, *SURROGATES)), "#666666", "s"),
@@ -31,8 +31,7 @@ LOOKS = {
 NAMES = {
     OURS: "ours",
     SPSA: "SPSA",
-    MOVES: "what moves",
-    MOVES_GUIDED: "what moves, guided",
+    MOVES: "ours, what moves",
     BOUND: "bound",
     RAW: "raw",
     SILHOUETTE: "oracle silhouette",

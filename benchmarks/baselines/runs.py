@@ -14,7 +14,7 @@ from itertools import product
 from benchmarks.ablations import Fields, Job, Row
 from benchmarks.ablations.privacy_world import experiment_with
 from privacy_mllm.config import TrainConfig, settings_of
-from privacy_mllm.contestants import BOUND, CONTROL, MOVES, MOVES_GUIDED, OURS, SPSA, START, Contestants
+from privacy_mllm.contestants import BOUND, CONTROL, MOVES, OURS, SPSA, START, Contestants
 from privacy_mllm.data.world import QUESTIONS
 from privacy_mllm.experiment import Experiment
 from privacy_mllm.leakage import Attackers
@@ -50,11 +50,9 @@ HIDDEN = (Downsample(2).name, Black("box").name, Blur("strong").name, Blur("weak
 SURROGATES = tuple(method.name for method in surrogates())
 PAPER = (RAW, *HIDDEN, *SURROGATES, PEOPLE, OURS)
 """The paper's methods, in its order."""
-MOTION = (MOVES, MOVES_GUIDED)
-"""Those that show what moves."""
-ASKING = (OURS, SPSA, *MOTION)
+ASKING = (OURS, SPSA, MOVES)
 """Those that ask the black box; they have a radius and a step of their own where it tells text only."""
-BESIDE = (Downsample(4).name, SelectivePrivacy().name, SILHOUETTE, FRAMES, START, CONTROL, SPSA, *MOTION, BOUND)
+BESIDE = (Downsample(4).name, SelectivePrivacy().name, SILHOUETTE, FRAMES, START, CONTROL, SPSA, MOVES, BOUND)
 """Other forms of them, and controls."""
 METHODS = (*PAPER, *BESIDE)
 WITHOUT_CHANCE = (*(method.name for method in baselines(people=True)), START)
@@ -91,7 +89,7 @@ class Extent:
 
     def grid(self, method: str) -> Iterator[tuple[float, float]]:
         """Every radius with every step that is tried for a method."""
-        moves = method in MOTION
+        moves = method == MOVES
         return product(self.motion_radii if moves else self.radii, self.motion_steps if moves else self.steps)
 
 
@@ -203,14 +201,13 @@ def experiment_of(job: Job) -> Experiment:
     sizes = int(job["clips"]), int(job["pool"]), float(job["calls"]), int(job["test_clips"])
     experiment = experiment_with(*sizes, "validation" if job.setting == TUNING else "test")
     usual, how = experiment.config, dict(job.parameters)
-    if job.method in MOTION:
+    if job.method == MOVES:
         usual = replace(usual, anonymizer="motion", **settings_of("motion"))
-    step = "guide_lr" if job.method == MOVES_GUIDED else "utility_lr"
     config = replace(
         usual,
         question_share=SHARES.get(job.setting, SHARES[ACTION]),
         utility_loss=LOSSES.get(str(job["tells"]), LOSSES[LOGPROBS]),
         radius=float(how.get("radius", usual.radius)),
-        **{step: float(how.get("step", 1.0)) * getattr(usual, step)},
+        utility_lr=float(how.get("step", 1.0)) * usual.utility_lr,
     )
     return replace(experiment, config=config)
