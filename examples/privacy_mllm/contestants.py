@@ -112,11 +112,15 @@ class Contestants:
         return self.experiment.clips.frames.shape[1] < 2
 
     @property
+    def _question(self) -> str:
+        """The main question of the training clips."""
+        return self.experiment.config.question or all_questions(self.experiment.clips)[0]
+
+    @property
     def _may_guide(self) -> bool:
         """Whether a guide can learn the answers to the main question."""
-        clips = self.experiment.clips
         try:
-            answers_to_learn(clips, self.experiment.config.question or all_questions(clips)[0])
+            answers_to_learn(self.experiment.clips, self._question)
         except ValueError:
             return False
         return True
@@ -124,8 +128,7 @@ class Contestants:
     @cached_property
     def _no_surrogates(self) -> str:
         """Why no action model can stand for the black box; empty if one can."""
-        clips = self.experiment.clips
-        question = self.experiment.config.question or all_questions(clips)[0]
+        clips, question = self.experiment.clips, self._question
         asked = sum(question in answers for answers in clips.answers)
         if asked < LEAST_ASKED * len(clips):
             return f"the main question, {question!r}, is put to {asked} of {len(clips)} clips"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from privacy_mllm.data import lazy
 from privacy_mllm.data.lazy import LazyFrames, prefetch
-from privacy_mllm.data.reading import Item, Reading, count_clip, read_clip
+from privacy_mllm.data.reading import Item, Reading, count_clip, read_clip, seconds_apart
 from privacy_mllm.media import MediaError
 from tests.app import data_fixtures as disk
 
@@ -319,3 +319,14 @@ def test_a_broken_file_ends_the_prefetching_with_its_name(items: list[Item]) -> 
     assert next(batches).shape[0] == 1
     with pytest.raises(MediaError, match=r"2\.npy is missing"):
         next(batches)
+
+
+def test_a_broken_video_tells_no_time_and_is_named_when_it_is_read(tmp_path: Path) -> None:
+    items = [write(tmp_path, ".avi"), Item("cut", tmp_path / "cut.avi"), Item("gone", tmp_path / "gone.avi")]
+    items[1].path.write_bytes(items[0].path.read_bytes()[:500])
+    assert seconds_apart(items, Reading(frames=4)) == pytest.approx(0.3)  # ten frames at ten a second
+    assert seconds_apart(items[1:], Reading(frames=4)) is None
+    assert seconds_apart(items, Reading(frames=1)) is None
+    for item in items[1:]:
+        with pytest.raises(MediaError, match=item.path.name):
+            read_clip(item, Reading())

@@ -126,22 +126,26 @@ def count_clip(path: Path) -> int:
 def seconds_apart(items: Sequence[Item], reading: Reading) -> float | None:
     """Seconds between the pictures of a usual clip: the median over some of the videos, by what they say of themselves.
 
-    None where there are no videos, or a clip has one picture.
+    None where there are no videos, or a clip has one picture. A video that cannot be opened tells nothing here, and is
+    named when it is read. Clips whose frames are chosen already do not count.
 
     Args:
         items: The clips.
         reading: How they are read.
-
-    Raises:
-        MediaError: If a video is broken.
-        ImportError: If there is a video and the extra ``video`` is not installed.
     """
     if reading.frames == 1:
         return None
     some = [item.path for item in items[:: -(-len(items) // _MOST_TIMED) or 1] if item.frames is None]
-    spans = [video_span(path) for path in some if _is_video(path)]
+    spans = [_span_of(path) for path in some if _is_video(path)]
     known = [span for span in spans if span]
     return statistics.median(known) / (reading.frames - 1) if known else None
+
+
+def _span_of(path: Path) -> float | None:
+    try:
+        return video_span(path)
+    except (MediaError, OSError, ImportError):
+        return None
 
 
 def _is_video(path: Path) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PARTS = 8
-GREY = 0.5
+_GREY = 0.5
 _BEYOND = 0.1
 _FIRST = 1.6
 """Where nine tenths of everything are hidden."""
@@ -44,4 +44,4 @@ class Regions(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures ``[b, 3, h, w]`` in [0, 1] to the same shape and range."""
         shares = F.interpolate(self.shares[None, None], size=pictures.shape[-2:], mode="nearest")[0]
-        return pictures + shares * (GREY - pictures)
+        return pictures + shares * (_GREY - pictures)
